@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make demo, make test: each does its own set-up.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+# The systems the capture solves are small: BLAS threads only get in each other's way (3-4x slower).
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: setup demo samples test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml scripts/setup.sh
+	@bash scripts/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $(STAMP)
+
+demo: setup
+	$(PY) -m samples.demo --output out/demo
+
+samples: setup
+	$(PY) -m samples --output samples/content
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+test: setup
+	$(PY) -m pytest
+
+test-matrix: setup
+	bash scripts/test_matrix.sh
+
+zip: setup
+	$(PY) scripts/build_zip.py --output dist
+
+clean:
+	rm -rf out dist .pytest_cache .mypy_cache .ruff_cache

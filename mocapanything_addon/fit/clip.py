@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fit sees of the video: the subject, cut out, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .crop import Crop
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectClip:
+    """T frames of n x n pixels around the subject. The arrays may be memory maps: a long clip stays on disk."""
+
+    times: NDArray[np.float64]
+    """(T,) true presentation times, seconds since the first frame."""
+    frame_rate: float
+    """The video's nominal frames per second."""
+    width: int
+    height: int
+    """Of the source image after its rotation flag, pixels."""
+    crops: Sequence[Crop]
+    """(T,) window of every frame in source pixels; all of the same size n."""
+    color: NDArray[np.uint8]
+    """(T, n, n, 3) RGB, the scene as filmed."""
+    mask: NDArray[np.uint8]
+    """(T, n, n) 255 on the subject, 0 elsewhere; 0 beyond the image border."""
+    cut_off: NDArray[np.bool_]
+    """(T, 4) the subject reaches the left, top, right, bottom border of the image."""
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.times)

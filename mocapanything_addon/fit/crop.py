@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A square window of the image, resampled to a fixed number of pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Crop:
+    """``left``, ``top``: the window's corner in image pixels, where pixel 0 spans 0 to 1; ``side``: its length in
+    image pixels; ``size``: pixels a side after resampling. Points are pixel centres (integers), as in Camera.
+    """
+
+    left: float
+    top: float
+    side: float
+    size: int
+
+    @property
+    def scale(self) -> float:
+        """Crop pixels per image pixel."""
+        return self.size / self.side
+
+    def to_crop(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., 2) image pixels -> crop pixels."""
+        return (points + 0.5 - [self.left, self.top]) * self.scale - 0.5
+
+    def to_image(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., 2) crop pixels -> image pixels."""
+        return (points + 0.5) / self.scale + [self.left, self.top] - 0.5
+
+    def affine_from_image(self) -> NDArray[np.float64]:
+        """(2, 3) matrix that takes image pixels to crop pixels, for cv2.warpAffine."""
+        k = self.scale
+        return np.array(
+            [[k, 0.0, (0.5 - self.left) * k - 0.5], [0.0, k, (0.5 - self.top) * k - 0.5]],
+        )

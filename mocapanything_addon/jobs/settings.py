@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user may choose for a capture."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+from .errors import BadInputError
+
+
+class Quality(str, Enum):
+    """How much work the fit does."""
+
+    FAST = "fast"
+    STANDARD = "standard"
+    BEST = "best"
+
+
+@dataclass(frozen=True)
+class CaptureSettings:
+    """Settings of one capture; the defaults are what the button uses."""
+
+    quality: Quality = Quality.STANDARD
+    start_seconds: float | None = None
+    """First moment of the video to use; None: its beginning."""
+    end_seconds: float | None = None
+    """Last moment of the video to use; None: its end."""
+    fov_degrees: float | None = None
+    """The camera's field of view across the longer side of the image; None: unknown."""
+    mask: str | None = None
+    """A video or folder of images, white where the subject is; None: find it."""
+    use_networks: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quality", Quality(self.quality))
+        start, end = self.start_seconds, self.end_seconds
+        if start is not None and start < 0:
+            raise BadInputError("The start time must not be negative.", code="bad_range")
+        if end is not None and end <= (start or 0.0):
+            raise BadInputError("The end time must lie after the start time.", code="bad_range")
+        if self.fov_degrees is not None and not 1.0 <= self.fov_degrees <= 170.0:
+            raise BadInputError("The field of view must lie between 1 and 170 degrees.", code="bad_fov")
+
+    def to_dict(self) -> dict[str, object]:
+        return {**asdict(self), "quality": self.quality.value}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> CaptureSettings:
+        unknown = set(values) - set(cls.__dataclass_fields__)
+        if unknown:
+            known = ", ".join(cls.__dataclass_fields__)
+            raise BadInputError(
+                f"Unknown settings: {', '.join(sorted(unknown))}. Known: {known}.", code="bad_settings"
+            )
+        return cls(**values)  # type: ignore[arg-type]
