@@ -14,7 +14,7 @@ NEAREST_DEPTH = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """Pinhole in OpenCV axes (x right, y down, z forward); pixel (0, 0) is the centre of the top left pixel."""
+    """Pinhole in OpenCV axes (x right, y down, z forward); pixel (0, 0) is the top left pixel's centre."""
 
     focal: float
     """Pixels."""
@@ -29,7 +29,7 @@ class Camera:
     def from_fov(
         cls, fov_degrees: float, width: int, height: int, rotation: Array, translation: Array
     ) -> Camera:
-        """A camera whose field of view across the LONGER image side is ``fov_degrees`` (Blender's Auto sensor fit)."""
+        """A camera from its field of view across the LONGER image side (as Blender's Auto sensor fit)."""
         focal = 0.5 * max(width, height) / np.tan(0.5 * np.radians(fov_degrees))
         return cls(float(focal), width, height, np.asarray(rotation, float), np.asarray(translation, float))
 

@@ -38,11 +38,11 @@ class Rig:
     rest_rotations: NDArray[np.float64]
     """(J, 4) the bone's rest orientation in armature space; a tail joint has its bone's."""
     limits: NDArray[np.float64]
-    """(J, 3, 2) lowest and highest angle about the bone's own x, y, z (relative to rest), -inf and inf where free."""
+    """(J, 3, 2) lowest and highest angle about the bone's own x, y, z from rest; -inf and inf where free."""
     locked_rotation: NDArray[np.bool_]
     """(J, 3) channels the artist locked, in the bone's own axes."""
     can_translate: NDArray[np.bool_]
-    """(J,) the joint is not bound to its kinematic parent's end: the body root, and loose bones such as IK feet."""
+    """(J,) not bound to its kinematic parent's end: the body root, and loose bones such as IK feet."""
     vertices: NDArray[np.float32]
     """(V, 3)."""
     faces: NDArray[np.int32]
@@ -56,7 +56,7 @@ class Rig:
     up: NDArray[np.float64] = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))
     """(3,) the world's up direction in armature space, unit length."""
     example_rotations: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 4), np.float32))
-    """(N, J, 4) poses from the rig's own Actions as rest-relative local rotations L_j; N = 0 where it has none."""
+    """(N, J, 4) poses from the rig's own Actions as local rotations L_j; N = 0 where it has none."""
     warnings: tuple[str, ...] = ()
     """What was dropped or repaired while reading, in the user's words."""
 

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import Enum
+from enum import StrEnum
 
 from .errors import BadInputError
 
 
-class Quality(str, Enum):
+class Quality(StrEnum):
     """How much work the fit does."""
 
     FAST = "fast"

@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """T frames, J joints of the :class:`~.rig.Rig` it was made for. Armature space; quaternions (w, x, y, z)."""
+    """T frames, J joints of the rig it was made for. Armature space; quaternions (w, x, y, z)."""
 
     times: NDArray[np.float64]
     """(T,) seconds since the first frame, strictly increasing."""
