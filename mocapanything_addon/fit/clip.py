@@ -14,7 +14,7 @@ from .crop import Crop
 
 @dataclass(frozen=True, eq=False)
 class SubjectClip:
-    """T frames of n x n pixels around the subject. The arrays may be memory maps: a long clip stays on disk."""
+    """T frames of n x n pixels around the subject. Long clips stay on disk: the arrays may be memory maps."""
 
     times: NDArray[np.float64]
     """(T,) true presentation times, seconds since the first frame."""

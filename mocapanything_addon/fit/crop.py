@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Crop:
-    """``left``, ``top``: the window's corner in image pixels, where pixel 0 spans 0 to 1; ``side``: its length in
-    image pixels; ``size``: pixels a side after resampling. Points are pixel centres (integers), as in Camera.
-    """
+    """Points are given at pixel centres (integers), as in Camera; only the corner is given at pixel borders."""
 
     left: float
     top: float
+    """The corner in image pixels, where pixel 0 spans 0 to 1."""
     side: float
+    """Length in image pixels."""
     size: int
+    """Pixels a side after resampling."""
 
     @property
     def scale(self) -> float:
