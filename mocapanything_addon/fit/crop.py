@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Crop:
-    """Points are given at pixel centres (integers), as in Camera; only the corner is given at pixel borders."""
+    """Points are pixel centres (integers), as in Camera; only the corner is given at pixel borders."""
 
     left: float
     top: float
