@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put the captured motion where an animator expects it: starting at the rig's own place, facing its own way."""
+"""Put the captured motion where an animator expects it: at the rig's own place, facing its own way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 LOW_PERCENTILE = 10.0
-"""Feet are off the ground in some frames and an outlier may dip below it: this share of the frames may be lower."""
+"""Feet leave the ground and an outlier dips below it: this share of the frames may be lower."""
 
 
 @dataclass(frozen=True, eq=False)
