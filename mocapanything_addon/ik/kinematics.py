@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forward kinematics and its derivative."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .motion import Motion
+from .parameters import local_axes
+from .rotations import hat
+from .skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from .normal_equations import NormalEquations
+
+Array = NDArray[np.float64]
+
+
+class Pose(NamedTuple):
+    """Where the joints are, T frames, armature space."""
+
+    global_rotations: Array
+    """(T, J, 3, 3) D_j, rest-relative: the identity in rest pose."""
+    positions: Array
+    """(T, J, 3)."""
+
+
+def forward(skeleton: Skeleton, motion: Motion) -> Pose:
+    """D_j = D_parent L_j and p_j = p_parent + D_parent o_j, all joints of one generation at once."""
+    frames = motion.frame_count
+    turned = np.empty((frames, skeleton.joint_count, 3, 3))
+    positions = np.empty((frames, skeleton.joint_count, 3))
+    root = skeleton.root
+    turned[:, root] = motion.local_rotations[:, root]
+    positions[:, root] = skeleton.rest_positions[root] + motion.root_translation
+    for joints in skeleton.generations:
+        parents = skeleton.parents[joints]
+        carried = turned[:, parents]
+        turned[:, joints] = carried @ motion.local_rotations[:, joints]
+        offsets = (carried @ skeleton.offsets[joints][..., None])[..., 0]
+        positions[:, joints] = positions[:, parents] + offsets
+    return Pose(turned, positions)
+
+
+class State:
+    """A motion with everything the terms derive from it, computed once, when first asked for."""
+
+    def __init__(self, skeleton: Skeleton, motion: Motion) -> None:
+        self.skeleton = skeleton
+        self.motion = motion
+
+    @property
+    def frame_count(self) -> int:
+        return self.motion.frame_count
+
+    @cached_property
+    def pose(self) -> Pose:
+        return forward(self.skeleton, self.motion)
+
+    @cached_property
+    def local_axes(self) -> Array:
+        """(T, M, 3, 3) see parameters.py."""
+        return local_axes(self.skeleton, self.motion)
+
+    @cached_property
+    def world_axes(self) -> Array:
+        """(T, M, 3, 3) columns: axes in armature space about which the unknowns of a joint turn all below it."""
+        moving = self.skeleton.moving
+        parents = self.skeleton.parents[moving]
+        axes = self.local_axes.copy()
+        below = parents >= 0
+        axes[:, below] = self.pose.global_rotations[:, parents[below]] @ axes[:, below]
+        return axes
+
+    @cached_property
+    def body_axes(self) -> Array:
+        """(T, M, 3, 3) L^T A: the unknowns' axes as seen by the joint itself, L <- L exp(body_axes d)."""
+        turned = self.motion.local_rotations[:, self.skeleton.moving]
+        return np.swapaxes(turned, -1, -2) @ self.local_axes
+
+    @cached_property
+    def hinges(self) -> Array:
+        """(T, M, 6, 3) spatial axes: the velocity of a point x below the joint is top x x + bottom (for K. Lynch,
+        F. Park, "Modern Robotics", a space twist), top = world axis w, bottom = p x w.
+        """
+        axes = self.world_axes
+        pivots = self.pose.positions[:, self.skeleton.moving]
+        return np.concatenate([axes, hat(pivots) @ axes], axis=-2)
+
+
+def joint_jacobian(state: State, joints: NDArray[np.int64]) -> Array:
+    """(T, n, 3, P) derivative of the positions of n joints. Dense: for few joints."""
+    skeleton = state.skeleton
+    moving = skeleton.moving
+    positions = state.pose.positions
+    arms = positions[:, joints, None] - positions[:, None, moving]
+    turned = hat(-arms) @ state.world_axes[:, None]
+    turned *= skeleton.is_ancestor[moving][:, joints].T[None, :, :, None, None]
+    frames, count = len(positions), len(joints)
+    result = np.empty((frames, count, 3, skeleton.parameter_count))
+    result[..., :3] = np.eye(3)
+    result[..., 3:] = np.swapaxes(turned, 2, 3).reshape(frames, count, 3, -1)
+    return result

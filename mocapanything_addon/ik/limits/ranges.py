@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put a motion inside the skeleton's ranges, and measure how far outside one is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..motion import Motion
+from ..skeleton import Skeleton
+from . import euler
+
+Array = NDArray[np.float64]
+
+
+def limited_angles(skeleton: Skeleton, motion: Motion) -> Array:
+    """(T, L, 3) Euler angles of the L joints of ``skeleton.is_limited``, in the triple that exceeds least."""
+    limited = skeleton.is_limited
+    axes = skeleton.bone_axes[limited]
+    turned = np.swapaxes(axes, -1, -2) @ motion.local_rotations[:, limited] @ axes
+    return euler.angles_from_matrix(turned, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
+
+
+def set_limited_angles(skeleton: Skeleton, local_rotations: Array, angles: Array) -> None:
+    """Write the rotations of the limited joints (angles (T, L, 3)) into (T, J, 3, 3), in place."""
+    limited = skeleton.is_limited
+    axes = skeleton.bone_axes[limited]
+    local_rotations[:, limited] = axes @ euler.matrix_from_angles(angles) @ np.swapaxes(axes, -1, -2)
+
+
+def limit_violation(skeleton: Skeleton, motion: Motion) -> float:
+    """The largest angle by which any joint leaves its range in any frame, radians."""
+    limited = skeleton.is_limited
+    if not limited.any():
+        return 0.0
+    angles = limited_angles(skeleton, motion)
+    return float(
+        euler.excess(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited]).max()
+    )
+
+
+def inside_limits(skeleton: Skeleton, motion: Motion) -> Motion:
+    """Every angle that leaves its range goes to the nearest end of it, locked angles to rest; the rest is kept."""
+    limited = skeleton.is_limited
+    translation = motion.root_translation
+    if not skeleton.can_translate[skeleton.root]:
+        translation = np.zeros_like(translation)
+    if not limited.any():
+        return Motion(translation, motion.local_rotations)
+    local_rotations = motion.local_rotations.copy()
+    angles = limited_angles(skeleton, motion)
+    clipped = np.clip(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
+    set_limited_angles(skeleton, local_rotations, clipped)
+    return Motion(translation, local_rotations)

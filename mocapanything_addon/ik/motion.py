@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The motion of a skeleton over a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import rotations
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """T frames of J joints. Treated as immutable: functions return a new motion."""
+
+    root_translation: Array
+    """(T, 3) of the root from its rest position, armature space."""
+    local_rotations: Array
+    """(T, J, 3, 3) L_j = D_parent^-1 D_j, rest-relative, armature axes; the identity is the rest pose."""
+
+    @classmethod
+    def rest(cls, joint_count: int, frame_count: int = 1) -> Motion:
+        """The rest pose, held."""
+        return cls(np.zeros((frame_count, 3)), np.tile(np.eye(3), (frame_count, joint_count, 1, 1)))
+
+    @classmethod
+    def from_quaternions(cls, root_translation: ArrayLike, local_rotations: ArrayLike) -> Motion:
+        """From (T, 3) and (T, J, 4), (w, x, y, z)."""
+        return cls(np.array(root_translation, float), rotations.matrix_from_quaternion(local_rotations))
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.root_translation)
+
+    @property
+    def joint_count(self) -> int:
+        return self.local_rotations.shape[1]
+
+    def quaternions(self) -> Array:
+        """(T, J, 4) local rotations (w, x, y, z), without jumps of sign over time."""
+        return rotations.continuous_quaternions(rotations.quaternion_from_matrix(self.local_rotations))
+
+    def copy(self) -> Motion:
+        return Motion(self.root_translation.copy(), self.local_rotations.copy())
+
+    def __getitem__(self, frames: slice | NDArray) -> Motion:
+        """Some of the frames: a slice (shares memory) or an index array."""
+        return Motion(self.root_translation[frames], self.local_rotations[frames])
+
+    def repeat(self, frame_count: int) -> Motion:
+        """A single frame, held for ``frame_count`` frames."""
+        if self.frame_count != 1:
+            raise ValueError(f"repeat needs a motion of one frame, this one has {self.frame_count}")
+        return Motion(
+            np.repeat(self.root_translation, frame_count, axis=0),
+            np.repeat(self.local_rotations, frame_count, axis=0),
+        )
+
+    @staticmethod
+    def concatenate(motions: Sequence[Motion]) -> Motion:
+        """One after the other."""
+        return Motion(
+            np.concatenate([m.root_translation for m in motions]),
+            np.concatenate([m.local_rotations for m in motions]),
+        )

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The unknowns of a frame: three for the root's translation, then three for every moving joint.
+
+P = 3 + 3 M with M = ``len(skeleton.moving)``; the root is the first moving joint, so parameters 3 to 5 are the root's
+orientation. A *step* (T, P) changes a motion:
+
+- translation: added, armature space.
+- a free joint: L <- L R exp(d) R^T with R the bone's rest axes. The step d is a rotation vector in the bone's own,
+  posed axes (a right increment).
+- a joint with ranges or locks: the step is added to its Euler angles (limits/euler.py), so a range is an interval of
+  one unknown, and a lock is an unknown that is left out.
+
+For derivatives, both kinds are described by the same 3 x 3 matrix: A = ``local_axes``, whose columns are the axes
+that the three unknowns turn about, so that to first order L <- exp(A d) L.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import rotations
+from .limits import euler
+from .limits.ranges import limited_angles, set_limited_angles
+from .motion import Motion
+from .skeleton import Skeleton
+
+Array = NDArray[np.float64]
+
+
+def local_axes(skeleton: Skeleton, motion: Motion) -> Array:
+    """(T, M, 3, 3) A: axes of the moving joints' unknowns in armature axes carried by the parent."""
+    moving = skeleton.moving
+    axes = motion.local_rotations[:, moving] @ skeleton.bone_axes[moving]
+    limited = skeleton.is_limited
+    if limited[moving].any():
+        turning = np.isin(np.nonzero(limited)[0], moving)
+        angles = limited_angles(skeleton, motion)[:, turning]
+        order = np.argsort(moving[limited[moving]])
+        columns = np.nonzero(limited[moving])[0][order]
+        axes[:, columns] = skeleton.bone_axes[moving[columns]] @ euler.axes(angles)
+    return axes
+
+
+def step_bounds(skeleton: Skeleton, motion: Motion) -> tuple[Array, Array] | None:
+    """Lowest and highest step (T, P) that stays in the ranges; None where no joint that moves has any.
+
+    The motion must be inside its limits (limits/ranges.py).
+    """
+    limited = np.nonzero(skeleton.is_limited)[0]
+    limited_moving = skeleton.first_parameter[limited] >= 0
+    limited = limited[limited_moving]
+    if len(limited) == 0:
+        return None
+    lower = np.full((motion.frame_count, skeleton.parameter_count), -np.inf)
+    upper = np.full_like(lower, np.inf)
+    angles = limited_angles(skeleton, motion)[:, limited_moving]
+    columns = skeleton.first_parameter[limited][:, None] + np.arange(3)
+    lower[:, columns] = np.minimum(skeleton.lowest_angles[limited] - angles, 0.0)
+    upper[:, columns] = np.maximum(skeleton.highest_angles[limited] - angles, 0.0)
+    return lower, upper
+
+
+def apply_step(skeleton: Skeleton, motion: Motion, step: Array) -> Motion:
+    """The motion after a step (T, P). Joints with ranges end inside them, whatever the step."""
+    moving = skeleton.moving
+    turns = step[:, 3:].reshape(motion.frame_count, len(moving), 3)
+    local_rotations = motion.local_rotations.copy()
+    free = ~skeleton.is_limited[moving]
+    if free.any():
+        joints = moving[free]
+        vectors = np.einsum("jab,tjb->tja", skeleton.bone_axes[joints], turns[:, free])
+        local_rotations[:, joints] = local_rotations[:, joints] @ rotations.exp(vectors)
+    if skeleton.is_limited.any():
+        limited = np.nonzero(skeleton.is_limited)[0]
+        first = skeleton.first_parameter[limited]
+        change = np.where((first >= 0)[:, None], step[:, first[:, None] + np.arange(3)], 0.0)
+        angles = limited_angles(skeleton, motion) + change
+        angles = np.clip(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
+        set_limited_angles(skeleton, local_rotations, angles)
+    translation = motion.root_translation
+    if skeleton.can_translate[skeleton.root]:
+        translation = translation + step[:, :3]
+    return Motion(translation, local_rotations)
