@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from .motion import Motion
 from .parameters import local_axes
 from .rotations import hat
 from .skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from .normal_equations import NormalEquations
 
 Array = NDArray[np.float64]
 
@@ -67,13 +64,17 @@ class State:
         return local_axes(self.skeleton, self.motion)
 
     @cached_property
-    def world_axes(self) -> Array:
-        """(T, M, 3, 3) columns: axes in armature space about which the unknowns of a joint turn all below it."""
+    def axes(self) -> Array:
+        """(T, 1 + M, 3, 3) the unknowns in armature space: the identity for the translation, then for each moving
+        joint, as columns, the axes about which its unknowns turn everything below it.
+        """
         moving = self.skeleton.moving
         parents = self.skeleton.parents[moving]
-        axes = self.local_axes.copy()
         below = parents >= 0
-        axes[:, below] = self.pose.global_rotations[:, parents[below]] @ axes[:, below]
+        axes = np.empty((self.frame_count, 1 + len(moving), 3, 3))
+        axes[:, 0] = np.eye(3)
+        axes[:, 1:] = self.local_axes
+        axes[:, 1:][:, below] = self.pose.global_rotations[:, parents[below]] @ self.local_axes[:, below]
         return axes
 
     @cached_property
@@ -83,22 +84,26 @@ class State:
         return np.swapaxes(turned, -1, -2) @ self.local_axes
 
     @cached_property
-    def hinges(self) -> Array:
-        """(T, M, 6, 3) spatial axes: the velocity of a point x below the joint is top x x + bottom (for K. Lynch,
-        F. Park, "Modern Robotics", a space twist), top = world axis w, bottom = p x w.
+    def twists(self) -> Array:
+        """(T, 1 + M, 6, 3) the unknowns as twists (w, v): a point x that one carries moves by w x x + v.
+
+        For a joint at p with axis a: w = a, v = p x a (Lynch and Park, "Modern Robotics", space screw axes).
         """
-        axes = self.world_axes
+        result = np.zeros((*self.axes.shape[:2], 6, 3))
+        result[:, 0, 3:] = np.eye(3)
         pivots = self.pose.positions[:, self.skeleton.moving]
-        return np.concatenate([axes, hat(pivots) @ axes], axis=-2)
+        result[:, 1:, :3] = self.axes[:, 1:]
+        result[:, 1:, 3:] = hat(pivots) @ self.axes[:, 1:]
+        return result
 
 
 def joint_jacobian(state: State, joints: NDArray[np.int64]) -> Array:
-    """(T, n, 3, P) derivative of the positions of n joints. Dense: for few joints."""
+    """(T, n, 3, P) derivative of the positions of n joints, written out; for few joints."""
     skeleton = state.skeleton
     moving = skeleton.moving
     positions = state.pose.positions
     arms = positions[:, joints, None] - positions[:, None, moving]
-    turned = hat(-arms) @ state.world_axes[:, None]
+    turned = hat(-arms) @ state.axes[:, None, 1:]
     turned *= skeleton.is_ancestor[moving][:, joints].T[None, :, :, None, None]
     frames, count = len(positions), len(joints)
     result = np.empty((frames, count, 3, skeleton.parameter_count))
