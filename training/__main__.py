@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m training COMMAND ...``; see README.md."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+COMMANDS = {
+    "packs": "packs",
+    "correspondence": "train_correspondence",
+    "decoder": "train_decoder",
+    "evaluate": "evaluate",
+    "export": "export",
+}
+
+
+def main() -> None:
+    """Run one of the commands."""
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        sys.exit(f"usage: python -m training {{{','.join(COMMANDS)}}} ...")
+    # Software GL starts a thread a core; a training process is meant to keep to one.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    importlib.import_module(f".{COMMANDS[sys.argv[1]]}", __package__).main(sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()
