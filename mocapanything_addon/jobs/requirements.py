@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the worker's Python needs. Read where nothing is installed yet, so standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from types import MappingProxyType
+
+DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "numpy": "numpy",
+        "scipy": "scipy",
+        "cv2": "opencv-python-headless",
+        "av": "av",
+        "PIL": "pillow",
+        "moderngl": "moderngl",
+        "fast_simplification": "fast-simplification",
+        "safetensors": "safetensors",
+        "torch": "torch",
+    }
+)
+"""Name to import -> name to install. pyproject.toml has the ranges of versions."""
+
+
+def missing_modules() -> list[str]:
+    """The modules this Python cannot find, by their import names."""
+    return [name for name in DISTRIBUTIONS if find_spec(name) is None]
+
+
+def install_command(python: str, modules: Iterable[str] = tuple(DISTRIBUTIONS)) -> str:
+    """The command that installs the modules (import names) for an interpreter, for a terminal."""
+    distributions = " ".join(DISTRIBUTIONS[name] for name in modules)
+    return f'"{python}" -m pip install {distributions}'

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a capture: ``report.json``, described in docs/report.md."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..jobs.request import Request
+from ..jobs.requirements import DISTRIBUTIONS
+from ..jobs.rig import Rig
+from ..jobs.solution import Solution
+from ..jobs.views import ReferenceViews
+
+SCHEMA_VERSION = 1
+_MANIFEST = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network that took part."""
+
+    name: str
+    """Its room in ``models/``, e.g. ``correspondence``."""
+    weights: str
+    """The weights file and the hash of its content."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """What the pipeline knows about its own result. T frames, J joints."""
+
+    ik_residual: NDArray[np.floating]
+    """(T, J) distance between each joint and the place the evidence gave it, armature units."""
+    limit_violations: int
+    """Rotations (frames x joints) outside their joint's limits or locks in what is returned."""
+    outline_overlap: NDArray[np.floating]
+    """(T,) intersection over union of the posed mesh and the subject mask; NaN in frames without a mask."""
+    start_score: float
+    """How well the pose the search began with explained its frame, 0 to 1."""
+    networks: Sequence[Network] = ()
+    device: str = "cpu"
+    """What the networks ran on."""
+
+
+def build_report(
+    request: Request,
+    rig: Rig,
+    views: ReferenceViews | None,
+    solution: Solution,
+    measurements: Measurements,
+    seconds: Mapping[str, float],
+    warnings: Sequence[str],
+) -> dict[str, object]:
+    """Everything worth knowing about a capture, as JSON values.
+
+    Args:
+        request: What was asked.
+        rig: For whom.
+        views: The reference views; None: there were none.
+        solution: What came out.
+        measurements: How good it is.
+        seconds: Stage -> seconds it took.
+        warnings: In the user's words.
+    """
+    residual_cm = np.asarray(measurements.ik_residual, float) / rig.size * 100.0
+    frame_confidence = solution.confidence.astype(float).mean(axis=1)
+    width, height = (int(side) for side in solution.image_size)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": _versions(request),
+        "video": {
+            "path": str(request.video),
+            "width": width,
+            "height": height,
+            "frame_rate": _number(solution.source_frame_rate),
+        },
+        "rig": {
+            "name": rig.name,
+            "joints": rig.joint_count,
+            "vertices": len(rig.vertices),
+            "content_hash": rig.content_hash(),
+        },
+        "settings": request.settings.to_dict(),
+        "frames": len(solution.times),
+        "duration_seconds": _number(solution.times[-1] - solution.times[0]),
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "total_seconds": round(sum(seconds.values()), 3),
+        "confidence": {
+            "mean": _number(frame_confidence.mean()),
+            "lowest_frame": _number(frame_confidence.min()),
+        },
+        "ik_residual_cm": {
+            "mean": _number(residual_cm.mean()),
+            "percentile_95": _number(np.percentile(residual_cm, 95)),
+            "largest": _number(residual_cm.max()),
+        },
+        "limit_violations": int(measurements.limit_violations),
+        "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
+        "start_score": _number(measurements.start_score),
+        "networks": [{"name": network.name, "weights": network.weights} for network in measurements.networks],
+        "device": measurements.device,
+        "reference_views": None if views is None else {"engine": views.engine, "count": len(views.views)},
+        "warnings": list(warnings),
+    }
+
+
+def _versions(request: Request) -> dict[str, str]:
+    """Of everything that could make the same capture come out differently."""
+    with _MANIFEST.open("rb") as stream:
+        versions = {"mocapanything": str(tomllib.load(stream)["version"])}
+    versions["blender"] = request.blender_version
+    versions["python"] = platform.python_version()
+    for distribution in DISTRIBUTIONS.values():
+        try:
+            versions[distribution] = metadata.version(distribution)
+        except metadata.PackageNotFoundError:  # installed by other means than pip
+            versions[distribution] = "unknown"
+    return versions
+
+
+def _overlap(frames: NDArray[np.float64]) -> dict[str, float | None] | None:
+    """None where no frame had a mask to compare with."""
+    seen = frames[np.isfinite(frames)]
+    return {"mean": _number(seen.mean()), "lowest_frame": _number(seen.min())} if len(seen) else None
+
+
+def _number(value: float) -> float | None:
+    """A finite number to six digits; JSON has no other kind."""
+    return float(f"{float(value):.6g}") if np.isfinite(value) else None

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this Python can do for the worker, as one JSON object on stdout."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import platform
+import sys
+
+from ..jobs.requirements import DISTRIBUTIONS
+from .channel import private_stdout
+
+
+def main() -> int:
+    """Import everything the worker needs, and say what came of it."""
+    stream = private_stdout()
+    modules: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for name in DISTRIBUTIONS:
+        try:
+            modules[name] = str(getattr(importlib.import_module(name), "__version__", ""))
+        except ModuleNotFoundError as error:
+            problems[name] = "missing" if error.name == name else f"cannot be imported: {error}"
+        except Exception as error:  # a broken installation raises anything: OSError for a missing DLL, ...
+            problems[name] = f"cannot be imported: {error}"
+    answer = {
+        "type": "check",
+        "python": platform.python_version(),
+        "modules": modules,
+        "problems": problems,
+        "device": _device() if "torch" in modules else "",
+    }
+    stream.write(json.dumps(answer) + "\n")
+    stream.flush()
+    return 0 if not problems else 2
+
+
+def _device() -> str:
+    torch = sys.modules["torch"]
+    if torch.cuda.is_available():
+        return f"cuda ({torch.cuda.get_device_name(0)})"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker's process with a stand-in for its pipeline: ``scripted_worker.py BEHAVIOUR JOB --parent PID``.
+
+Everything but the capture itself is the real thing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+from mocapanything_addon.jobs.errors import BadInputError
+from mocapanything_addon.jobs.folder import JobFolder
+from mocapanything_addon.jobs.request import Request
+from mocapanything_addon.jobs.rig import Rig
+from mocapanything_addon.jobs.solution import Solution
+from mocapanything_addon.worker.process import Progress, main
+from mocapanything_addon.worker.report import Measurements
+
+STAGES = ("decode", "mask", "start", "track")
+
+
+def work(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    """Hold the rest pose for three frames."""
+    for stage in STAGES:
+        for step in range(3):
+            progress(stage, step, 3)
+    joints = rig.joint_count
+    identity = np.tile([1.0, 0.0, 0.0, 0.0], (3, joints, 1))
+    solution = Solution(
+        times=np.arange(3) / 25.0,
+        positions=np.tile(rig.rest_positions, (3, 1, 1)),
+        global_rotations=identity,
+        local_rotations=identity,
+        confidence=np.full((3, joints), 0.5, np.float32),
+        camera_rotation=np.eye(3),
+        camera_translation=np.array([0.0, 0.0, 5.0]),
+        camera_focal=500.0,
+        image_size=np.array([640, 360]),
+        source_frame_rate=25.0,
+    )
+    measurements = Measurements(
+        ik_residual=np.full((3, joints), 0.02),
+        limit_violations=0,
+        outline_overlap=np.array([0.8, np.nan, 0.9]),
+        start_score=0.7,
+    )
+    return solution, measurements, ["nothing was filmed"]
+
+
+def noisy(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    print('{"type": "done"}')
+    os.write(1, b"from a library\n")
+    return work(request, rig, job, progress)
+
+
+def endless(stage: str) -> object:
+    """Get as far as ``stage`` and go on for ever there."""
+
+    def run(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+        for name in STAGES:
+            progress(name, 0, 1)
+            while name == stage:
+                time.sleep(0.01)
+                progress(name, 0, 1)
+        return work(request, rig, job, progress)
+
+    return run
+
+
+def stuck(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    """Never come back to a progress call, and leave something half-written."""
+    progress("decode", 0, 1)
+    (job.path / ".half.npz").write_bytes(b"half")
+    time.sleep(60)
+    return work(request, rig, job, progress)
+
+
+def bad_input(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    raise BadInputError(f"There is no video at {request.video}.", "Choose another.", code="video_missing")
+
+
+def bug(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    raise ZeroDivisionError("of a secret kind")
+
+
+def disk_full(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    raise OSError(errno.ENOSPC, "No space left on device", str(job.overlay_path))
+
+
+def no_memory(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    raise MemoryError
+
+
+def unwritable(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    """Find the report's place taken by something that cannot be replaced."""
+    job.report_path.mkdir()
+    return work(request, rig, job, progress)
+
+
+BEHAVIOURS = {
+    "work": work,
+    "noisy": noisy,
+    "stuck": stuck,
+    "bad_input": bad_input,
+    "bug": bug,
+    "disk_full": disk_full,
+    "no_memory": no_memory,
+    "unwritable": unwritable,
+    **{f"endless_{stage}": endless(stage) for stage in STAGES},
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[2:], BEHAVIOURS[sys.argv[1]]))  # type: ignore[arg-type]
