@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When which foot is on the ground.
+
+Phases and duty factors after M. Hildebrand, "The quadrupedal gaits of vertebrates", BioScience 39 (1989), and, for six
+and eight legs, the alternating tripod and tetrapod of D. M. Wilson, "Insect walking", Annu. Rev. Entomol. 11 (1966).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..creatures.anatomy import Limb
+
+
+@dataclass(frozen=True)
+class Gait:
+    """A way of going. Lengths are in leg lengths, ``speed`` in leg lengths a stride."""
+
+    name: str
+    period: float
+    """Seconds a stride, for a leg of one metre; shorter legs are quicker by the root of their length."""
+    duty: float
+    """Share of the stride that a foot is on the ground."""
+    stride: float
+    """Length of a stride."""
+    pair_phases: tuple[float, ...]
+    """Phase of the left leg of each pair, from front to back; the last one repeats."""
+    side_phase: float = 0.5
+    """By how much the right leg of a pair comes later."""
+    lift: float = 0.16
+    """How high a foot is raised."""
+    bounce: float = 0.02
+    """How far the body goes up and down."""
+    bounces: int = 2
+    """Ups and downs a stride."""
+    crouch: float = 0.04
+    """How much lower than at rest the body is carried."""
+    pitch: float = 0.0
+    """Radians the body rocks fore and aft, once a stride."""
+    lean: float = 0.0
+    """Radians the body leans forward."""
+    flexion: float = 0.0
+    """Radians the spine bends up and down, once a stride."""
+    sway: float = 0.05
+    """Radians the spine bends from side to side."""
+
+    def phases(self, legs: tuple[Limb, ...]) -> list[float]:
+        """Of each leg (front to back, left before right), in strides."""
+        phases = []
+        for index, leg in enumerate(legs):
+            pair = index // 2
+            start = self.pair_phases[min(pair, len(self.pair_phases) - 1)]
+            if pair >= len(self.pair_phases):
+                start += 0.5 * (pair - len(self.pair_phases) + 1)
+            phases.append((start + (self.side_phase if leg.side < 0 else 0.0)) % 1.0)
+        return phases
+
+
+WALK = Gait("walk", 1.15, 0.66, 0.95, (0.25, 0.0), lift=0.14, bounce=0.012, crouch=0.035, sway=0.06)
+TROT = Gait("trot", 0.72, 0.46, 1.25, (0.5, 0.0), lift=0.20, bounce=0.030, crouch=0.05, sway=0.03)
+GALLOP = Gait(
+    "gallop", 0.60, 0.30, 2.1, (0.50, 0.0), side_phase=0.12, lift=0.30, bounce=0.06, bounces=1, crouch=0.09,
+    pitch=0.10, flexion=0.35, sway=0.0,
+)  # fmt: skip
+STROLL = Gait("walk", 1.10, 0.62, 1.25, (0.0,), lift=0.10, bounce=0.022, crouch=0.03, sway=0.07)
+RUN = Gait("run", 0.72, 0.36, 1.9, (0.0,), lift=0.32, bounce=0.055, crouch=0.09, lean=0.14, sway=0.10)
+SCUTTLE = Gait("scuttle", 0.62, 0.60, 0.55, (0.0, 0.5), lift=0.22, bounce=0.015, crouch=0.03, sway=0.02)
+WADDLE = Gait("walk", 0.85, 0.64, 0.95, (0.0,), lift=0.22, bounce=0.03, crouch=0.05, sway=0.10)
+
+
+def gaits_for(leg_count: int, upright: bool = False) -> tuple[Gait, ...]:
+    """What a creature with so many legs can do; none for one without."""
+    if leg_count == 0:
+        return ()
+    if leg_count <= 2:
+        return (STROLL, RUN) if upright else (WADDLE, RUN)
+    return (WALK, TROT, GALLOP) if leg_count <= 4 else (SCUTTLE,)
