@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 NEAREST_DEPTH = 1e-6
+CLEARLY_BEFORE = 0.02
+"""Nearer than this share of the subject's size a projection says nothing about where a point is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +45,21 @@ class Camera:
         """(3,) the camera's place in armature space."""
         return -self.rotation.T @ self.translation
 
-    def to_camera(self, points: Array) -> Array:
+    def to_camera(self, points: NDArray) -> Array:
         """(..., 3) armature space to camera space."""
         return points @ self.rotation.T + self.translation
 
-    def project(self, points: Array) -> Array:
+    def is_before(self, points: NDArray, size: float) -> NDArray[np.bool_]:
+        """(..., 3) -> (...,) True for points clearly before the camera; ``size`` is that of the subject."""
+        return self.to_camera(points)[..., 2] > CLEARLY_BEFORE * size
+
+    def project(self, points: NDArray) -> Array:
         """(..., 3) armature space -> (..., 2) pixels. Points behind the camera are pushed to a tiny depth."""
         local = self.to_camera(points)
         depth = np.maximum(local[..., 2:], NEAREST_DEPTH)
         return self.focal * local[..., :2] / depth + self.center
 
-    def project_with_jacobian(self, points: Array) -> tuple[Array, Array]:
+    def project_with_jacobian(self, points: NDArray) -> tuple[Array, Array]:
         """Pixels (..., 2) and their derivative (..., 2, 3) by the armature-space point."""
         local = self.to_camera(points)
         depth = np.maximum(local[..., 2], NEAREST_DEPTH)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from .motion import Motion
 from .parameters import local_axes
 from .rotations import hat
 from .skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from .normal_equations import NormalEquations
 
 Array = NDArray[np.float64]
 
@@ -49,6 +52,8 @@ class State:
     def __init__(self, skeleton: Skeleton, motion: Motion) -> None:
         self.skeleton = skeleton
         self.motion = motion
+        self.surfaces: dict[tuple[int, int], object] = {}
+        """Posed skins by skin and frame, kept by :meth:`Skin.at`."""
 
     @property
     def frame_count(self) -> int:
@@ -65,8 +70,8 @@ class State:
 
     @cached_property
     def axes(self) -> Array:
-        """(T, 1 + M, 3, 3) the unknowns in armature space: the identity for the translation, then for each moving
-        joint, as columns, the axes about which its unknowns turn everything below it.
+        """(T, 1 + M, 3, 3) the unknowns in armature space: the identity for the translation, then for each
+        moving joint, as columns, the axes about which its unknowns turn everything below it.
         """
         moving = self.skeleton.moving
         parents = self.skeleton.parents[moving]
@@ -110,3 +115,48 @@ def joint_jacobian(state: State, joints: NDArray[np.int64]) -> Array:
     result[..., :3] = np.eye(3)
     result[..., 3:] = np.swapaxes(turned, 2, 3).reshape(frames, count, 3, -1)
     return result
+
+
+def add_joint_information(state: State, system: NormalEquations, information: Array, gradient: Array) -> None:
+    """Add evidence about the joints' positions to a system.
+
+    Composite inertias (R. Featherstone, "Rigid Body Dynamics Algorithms", the composite rigid body
+    algorithm): the evidence of all joints below a joint is one 6 x 6 matrix, so nothing of size (3 J, P) is
+    ever built.
+
+    Args:
+        state: where the motion is.
+        system: gets J^T information J and J^T gradient, J the derivative of the positions.
+        information: (T, J, 3, 3) symmetric, second derivative of the cost by each position.
+        gradient: (T, J, 3) derivative of the cost by each position.
+    """
+    skeleton = state.skeleton
+    frames, joints = gradient.shape[:2]
+    below = np.ones((1 + len(skeleton.moving), joints))
+    below[1:] = skeleton.is_ancestor[skeleton.moving]
+    across = hat(state.pose.positions)
+    bodies = np.empty((frames, joints, 6, 6))
+    moments = across @ information
+    bodies[..., 3:, 3:] = information
+    bodies[..., :3, 3:] = moments
+    bodies[..., 3:, :3] = np.swapaxes(moments, -1, -2)
+    bodies[..., :3, :3] = -moments @ across
+    wrenches = np.concatenate([(across @ gradient[..., None])[..., 0], gradient], axis=-1)
+    composite = (below @ bodies.reshape(frames, joints, 36)).reshape(frames, -1, 6, 6)
+    twists = state.twists
+    size = skeleton.parameter_count
+    reactions = np.swapaxes(composite @ twists, 1, 2).reshape(frames, 6, size)
+    columns = np.swapaxes(twists, 1, 2).reshape(frames, 6, size)
+    products = np.swapaxes(columns, -1, -2) @ reactions
+    carries = np.ones((len(below), len(below)))
+    carries[1:, 0] = 0.0
+    carries[1:, 1:] = skeleton.is_ancestor[np.ix_(skeleton.moving, skeleton.moving)]
+    # Row j, column k of the product is right where j carries k; the other half is its mirror image.
+    own = np.kron(np.eye(len(below)), np.ones((3, 3)))
+    strict = np.kron(carries, np.ones((3, 3))) - own
+    system.hessian += products * own
+    products *= strict
+    system.hessian += products
+    system.hessian += np.swapaxes(products, -1, -2)
+    torques = below @ wrenches
+    system.gradient += (np.swapaxes(twists, -1, -2) @ torques[..., None]).reshape(frames, size)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The linear system of one Gauss-Newton step over a whole clip.
 
-For a cost 1/2 sum of squared residuals, H = J^T J and g = J^T r, and the step solves H x = -g. Unknowns of one frame
-share a dense P x P block; frames are coupled to the next (flow, velocity) and the one after (acceleration), so H is
-block-banded. Couplings in time that join a joint only with itself are kept as 3 x 3 blocks until they are needed.
+For a cost 1/2 sum of squared residuals, H = J^T J and g = J^T r, and the step solves H x = -g. Unknowns of
+one frame share a dense P x P block; frames are coupled to the next (flow, velocity) and the one after
+(acceleration), so H is block-banded. Couplings in time that join a joint only with itself are kept as 3 x 3
+blocks until they are needed.
 """
 
 from __future__ import annotations
@@ -36,22 +37,28 @@ class NormalEquations:
     # ---- filling
 
     def add(self, frame: int, rows: NDArray, residuals: NDArray) -> None:
-        """Residuals (N,) of one frame with their derivative (N, P), both scaled by the root of their weight."""
+        """Residuals (N,) of one frame and their derivative (N, P), both times the root of the weight."""
         self.hessian[frame] += rows.T @ rows
         self.gradient[frame] += residuals.astype(rows.dtype) @ rows
 
     def add_geometric(self, state: State, frame: int, rows: NDArray, residuals: NDArray) -> None:
-        """As :meth:`add`, with rows (N, 3 (1 + M)) by the root's translation and the joints' rotation vectors.
+        """As :meth:`add`, with rows (N, 3 (1 + M)) by translation and rotation vectors in armature space.
 
-        Column c (1 + M) + m is component c of the translation (m = 0) or of the rotation vector of moving joint
-        m - 1, in armature space. The axes of the unknowns are multiplied on after the product, P rows instead of N.
+        Column c (1 + M) + m is component c of the root's translation (m = 0) or of the rotation vector of
+        moving joint m - 1. The unknowns' own axes are multiplied on after the product, on P rows instead of N.
         """
         axes = state.axes[frame]
         self.hessian[frame] += _by_unknowns(rows.T @ rows, axes, axes)
         self.gradient[frame] += _gradient_by_unknowns(residuals.astype(rows.dtype) @ rows, axes)
 
     def add_geometric_pair(
-        self, state: State, first: int, second: int, first_rows: NDArray, second_rows: NDArray, residuals: NDArray
+        self,
+        state: State,
+        first: int,
+        second: int,
+        first_rows: NDArray,
+        second_rows: NDArray,
+        residuals: NDArray,
     ) -> None:
         """Residuals (N,) that depend on two frames, at most two apart; rows as in :meth:`add_geometric`."""
         self.add_geometric(state, first, first_rows, residuals)
@@ -68,9 +75,9 @@ class NormalEquations:
         """
         if apart == 0:
             count = blocks.shape[1]
-            shape = (self.frame_count, count, 3, count, 3)
-            strided = np.einsum("tmamb->tmab", self.hessian.reshape(shape))
-            strided[frames] += blocks
+            by_joint = self.hessian.reshape(self.frame_count, count, 3, count, 3)
+            diagonal = np.einsum("tmamb->tmab", by_joint)
+            diagonal[frames] += blocks
             return
         if apart not in self._joint_couplings:
             shape = (self._coupled(apart), blocks.shape[1], 3, 3)
@@ -91,7 +98,7 @@ class NormalEquations:
     # ---- reading
 
     def coupling(self, apart: int, frame: int) -> Array | None:
-        """(P, P) block of H whose rows belong to ``frame`` and columns to ``frame + apart``; None where it is zero."""
+        """(P, P) block of H, rows of ``frame``, columns of ``frame + apart``; None where it is zero."""
         dense, joint = self._dense_couplings.get(apart), self._joint_couplings.get(apart)
         if frame + apart >= self.frame_count or (dense is None and joint is None):
             return None
@@ -157,8 +164,8 @@ class NormalEquations:
         pick = np.ix_(kept, kept)
         whole = size == self.parameter_count
         factors: list[tuple[Array, Array | None]] = []
-        # What eliminating the frames before takes off this frame's block, off its coupling to the next, and off
-        # the next frame's block.
+        # What eliminating the frames before takes off this frame's block, off its coupling to the next, and
+        # off the next frame's block.
         own, ahead, next_own = np.zeros((3, size, size))
         solution = np.zeros_like(right)
         pending = np.zeros((reach + 1, size))
@@ -216,7 +223,7 @@ def _hold(block: Array, right: Array, held: NDArray[np.bool_]) -> None:
 
 
 def _by_unknowns(product: NDArray, rows: Array, columns: Array) -> Array:
-    """Geometric (3 (1 + M), 3 (1 + M)) -> (P, P): axes (1 + M, 3, 3) of the row and column frame multiplied on."""
+    """Geometric (3 (1 + M), 3 (1 + M)) -> (P, P), with the axes (1 + M, 3, 3) of rows and columns."""
     count = len(rows)
     half = np.swapaxes(rows, -1, -2) @ product.reshape(3, count, -1).transpose(1, 0, 2)
     half = half.reshape(3 * count, 3, count).transpose(2, 1, 0)

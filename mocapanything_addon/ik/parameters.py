@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The unknowns of a frame: three for the root's translation, then three for every moving joint.
 
-P = 3 + 3 M with M = ``len(skeleton.moving)``; the root is the first moving joint, so parameters 3 to 5 are the root's
-orientation. A *step* (T, P) changes a motion:
+P = 3 + 3 M with M = ``len(skeleton.moving)``; the root is the first moving joint, so parameters 3 to 5 are
+the root's orientation. A *step* (T, P) changes a motion:
 
 - translation: added, armature space.
-- a free joint: L <- L R exp(d) R^T with R the bone's rest axes. The step d is a rotation vector in the bone's own,
-  posed axes (a right increment).
-- a joint with ranges or locks: the step is added to its Euler angles (limits/euler.py), so a range is an interval of
-  one unknown, and a lock is an unknown that is left out.
+- a free joint: L <- L R exp(d) R^T with R the bone's rest axes. The step d is a rotation vector in the bone's
+  own, posed axes (a right increment).
+- a joint with ranges or locks: the step is added to its Euler angles (limits/euler.py), so a range is an
+  interval of one unknown, and a lock is an unknown that is left out.
 
-For derivatives, both kinds are described by the same 3 x 3 matrix: A = ``local_axes``, whose columns are the axes
-that the three unknowns turn about, so that to first order L <- exp(A d) L.
+For derivatives, both kinds are described by the same 3 x 3 matrix: A = ``local_axes``, whose columns are the
+axes that the three unknowns turn about, so that to first order L <- exp(A d) L.
 """
 
 from __future__ import annotations

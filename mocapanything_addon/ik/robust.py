@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Losses that listen less to residuals that are far off.
 
-A loss takes squared residuals s, in units of their standard deviation, to a cost rho(s) with rho(s) = s near 0. Its
-derivative is the weight of the residual in the next Gauss-Newton step (iteratively reweighted least squares).
+A loss takes squared residuals s, in units of their standard deviation, to a cost rho(s) with rho(s) = s near
+0. Its derivative is the weight of the residual in the next Gauss-Newton step (iteratively reweighted least
+squares).
 """
 
 from __future__ import annotations

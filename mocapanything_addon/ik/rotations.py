@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rotations as arrays of any leading shape.
 
-Matrices act on column vectors, quaternions are (w, x, y, z), rotation vectors are radians times the unit axis.
-Formulas: J. Solà et al., "A micro Lie theory for state estimation in robotics", arXiv 1812.01537, sections on SO(3).
+Matrices act on column vectors, quaternions are (w, x, y, z), rotation vectors are radians times a unit axis.
+Formulas: J. Solà et al., "A micro Lie theory for state estimation in robotics", arXiv 1812.01537, on SO(3).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SMALL_ANGLE = 1e-4
 """Below this angle (radians) the closed forms divide by almost nothing and their series take over."""
 
 
-def hat(vectors: Array) -> Array:
+def hat(vectors: NDArray) -> NDArray:
     """(..., 3) -> (..., 3, 3): ``hat(a) @ b`` is the cross product a x b."""
     vectors = np.asarray(vectors)
     result = np.zeros((*vectors.shape[:-1], 3, 3), vectors.dtype)
@@ -52,7 +52,7 @@ def log(matrices: ArrayLike) -> Array:
 def inverse_right_jacobian(vectors: ArrayLike) -> Array:
     """(..., 3) -> (..., 3, 3) with log(exp(v) exp(d)) = v + inverse_right_jacobian(v) d + O(d^2), |v| <= pi.
 
-    Its transpose is the inverse left Jacobian: log(exp(d) exp(v)) = v + inverse_right_jacobian(v)^T d + O(d^2).
+    Its transpose is the inverse left Jacobian: log(exp(d) exp(v)) = v + transpose d + O(d^2).
     """
     vectors = np.asarray(vectors, float)
     square = np.einsum("...i,...i->...", vectors, vectors)[..., None, None]
@@ -86,8 +86,8 @@ def matrix_from_quaternion(quaternions: ArrayLike) -> Array:
 def quaternion_from_matrix(matrices: ArrayLike) -> Array:
     """(..., 3, 3) -> unit quaternions (..., 4) with w >= 0.
 
-    Each row of ``products`` is the quaternion times four times one of its own components (Shepperd); the row of
-    the largest component is divided by the least, so it is the accurate one.
+    Each row of ``products`` is the quaternion times four times one of its own components (Shepperd); the row
+    of the largest component is divided by the least, so it is the accurate one.
     """
     m = np.asarray(matrices, float)
     products = np.empty((*m.shape[:-2], 4, 4))
@@ -120,13 +120,13 @@ def continuous_quaternions(quaternions: ArrayLike) -> Array:
 
 
 def geodesic(first: Array, second: Array, fraction: ArrayLike) -> Array:
-    """Matrices (..., 3, 3) at ``fraction`` (broadcast over the leading shape) of the way from first to second."""
+    """Matrices (..., 3, 3) at ``fraction`` of the way from first to second, broadcast over leading shapes."""
     fraction = np.asarray(fraction, float)[..., None]
     return first @ exp(fraction * log(np.swapaxes(first, -1, -2) @ second))
 
 
 def resample(times: Array, matrices: Array, new_times: Array) -> Array:
-    """Rotations (T, ..., 3, 3) at increasing ``times`` (T,), read at ``new_times`` (N,); constant beyond the ends."""
+    """Rotations (T, ..., 3, 3) at rising ``times`` (T,), read at ``new_times`` (N,); held beyond the ends."""
     if len(times) == 1:
         return np.repeat(matrices, len(new_times), axis=0)
     upper = np.clip(np.searchsorted(times, new_times, side="right"), 1, len(times) - 1)
@@ -137,7 +137,7 @@ def resample(times: Array, matrices: Array, new_times: Array) -> Array:
 
 
 def nearest_rotation(matrices: ArrayLike) -> Array:
-    """Any matrices (..., 3, 3) -> the rotations nearest to them (Kabsch: the one that maximises tr(R^T M))."""
+    """Any matrices (..., 3, 3) -> the rotations nearest to them, those that maximise tr(R^T M) (Kabsch)."""
     left, _, right = np.linalg.svd(np.asarray(matrices, float))
     sign = np.where(np.linalg.det(left @ right) < 0.0, -1.0, 1.0)
     left = left.copy()

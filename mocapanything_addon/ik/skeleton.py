@@ -27,10 +27,11 @@ class Skeleton:
         parents: (J,) index of each joint's parent, -1 for exactly one joint, the root. Any order.
         rest_positions: (J, 3).
         rest_rotations: (J, 4) quaternions (w, x, y, z): the bone's own axes in armature space.
-        limits: (J, 3, 2) lowest and highest angle, radians, about the bone's own x, y, z, relative to rest, read as
-            Blender reads a Limit Rotation constraint: the rotation is split into Euler angles, x applied first, then
-            y, then z. -inf and inf where free; a range of a full turn or more is free.
-        locks: (J, 3) True where the Euler angle stays at rest. A joint with three locks turns with its parent.
+        limits: (J, 3, 2) lowest and highest angle, radians, about the bone's own x, y, z, relative to rest,
+            read as Blender reads a Limit Rotation constraint: the rotation is split into Euler angles, x
+            applied first, then y, then z. -inf and inf where free; a range of a full turn or more is free.
+        locks: (J, 3) True where the Euler angle stays at rest. A joint with three locks turns with its
+            parent.
         can_translate: (J,) False at the root holds the root in place. Other joints keep their bone's length.
 
     Raises:
@@ -92,7 +93,7 @@ class Skeleton:
         if np.isnan(self.limits).any() or (self.limits[..., 0] > self.limits[..., 1]).any():
             bad = ~(self.limits[..., 0] <= self.limits[..., 1]).all(axis=1)
             raise ValueError(
-                f"limits of joint {self._label(int(bad.argmax()))}: the lowest angle must not exceed the highest"
+                f"limits of joint {self._label(int(bad.argmax()))}: the lowest angle exceeds the highest"
             )
         zero = np.linalg.norm(self.rest_rotations, axis=1) == 0.0
         if zero.any():
@@ -164,8 +165,8 @@ class Skeleton:
     def twist_axes(self) -> Array:
         """(J, 3) unit direction, armature axes, about which a joint's rotation is called twist.
 
-        Towards the child with the most joints below it (the longest bone where that is a draw); the bone's own y axis
-        for a leaf or where that child coincides with the joint.
+        Towards the child with the most joints below it (the longest bone where that is a draw); the bone's
+        own y axis for a leaf or where that child coincides with the joint.
         """
         axes = self.bone_axes[:, :, 1].copy()
         below = self.is_ancestor.sum(axis=1)
@@ -199,12 +200,12 @@ class Skeleton:
 
     @cached_property
     def is_limited(self) -> NDArray[np.bool_]:
-        """(J,) some angle is bounded or locked: the joint's parameters are Euler angles (see parameters.py)."""
+        """(J,) some angle is bounded or locked: the joint's unknowns are Euler angles, see parameters.py."""
         return (np.isfinite(self.lowest_angles) | np.isfinite(self.highest_angles)).any(axis=1)
 
     @cached_property
     def moving(self) -> NDArray[np.int64]:
-        """(M,) joints that have parameters: the root first, then every joint with an angle that is not locked."""
+        """(M,) joints that have parameters: the root first, then all with an angle that is not locked."""
         turns = (self.lowest_angles < self.highest_angles).any(axis=1)
         turns[self.root] = False
         return np.concatenate([[self.root], np.nonzero(turns)[0]])
@@ -229,7 +230,7 @@ class Skeleton:
 
 
 def _array(name: str, values: ArrayLike, shape: tuple[int, ...], dtype: type = np.float64) -> NDArray:
-    array = np.array(values, dtype=dtype)
+    array: NDArray = np.array(values, dtype=dtype)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
     array.setflags(write=False)

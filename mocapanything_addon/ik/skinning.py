@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Linear blend skinning, and how points of the surface move with the skeleton's unknowns.
 
-A vertex is x = sum_b w_b x_b with x_b = p_b + D_b (v - rest_b), the place where bone b alone would carry it. When
-joint j turns by a small rotation vector u (armature space), every bone below it turns with it about p_j, so
+A vertex is x = sum_b w_b x_b with x_b = p_b + D_b (v - rest_b), the place where bone b alone would carry it.
+When joint j turns by a small rotation vector u (armature space), every bone below it turns with it about p_j,
+so
 
     dx = u x a_j   with the arm   a_j = sum over bones b below j of w_b (x_b - p_j).
 
-Arms are linear in the vertex, so those of a point in a triangle are the barycentric mean of its corners' arms.
-Everything here is float32: a pixel is a thousandth of the picture, float32 resolves a ten-millionth.
+Arms are linear in the vertex, so those of a point in a triangle are the barycentric mean of its corners'
+arms. Everything here is float32: a pixel is a thousandth of the picture, float32 resolves a ten-millionth.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ Array32 = NDArray[np.float32]
 Indices = NDArray[np.integer]
 CHUNK_VALUES = 1 << 23
 """Most floats in a temporary array while posing many frames."""
+KEPT_VALUES = 1 << 26
+"""Most floats of derivatives kept for all frames of a state."""
 
 
 class Skin:
@@ -62,13 +65,17 @@ class Skin:
                 f"skin_joints {self.skin_joints.shape} and skin_weights {weights.shape} "
                 f"must both be ({count}, influences)"
             )
-        if self.skin_joints.size and not 0 <= self.skin_joints.min() <= self.skin_joints.max() < len(skeleton.names):
+        if self.skin_joints.size and not 0 <= self.skin_joints.min() <= self.skin_joints.max() < len(
+            skeleton.names
+        ):
             raise ValueError(f"skin_joints must lie between 0 and {skeleton.joint_count - 1}")
         if self.faces.size and not 0 <= self.faces.min() <= self.faces.max() < count:
             raise ValueError(f"faces must lie between 0 and {count - 1}")
         total = weights.sum(axis=1, keepdims=True)
         if not ((weights >= 0.0).all() and (total > 0.0).all()):
-            raise ValueError(f"vertex {int((~(total > 0.0)).argmax())} has no weight, or a weight is negative")
+            raise ValueError(
+                f"vertex {int((~(total > 0.0)).argmax())} has no weight, or a weight is negative"
+            )
         self.skin_weights = weights / total
 
     @property
@@ -97,7 +104,9 @@ class Skin:
 
     @cached_property
     def below(self) -> Array32:
-        """(V, K, 1 + M) 1 where influence k of the vertex is carried by moving joint m - 1; column 0 is empty."""
+        """(V, K, 1 + M) 1 where influence k of the vertex is carried by moving joint m - 1; column 0 is
+        empty.
+        """
         is_below = self.skeleton.is_ancestor[self.skeleton.moving][:, self.skin_joints]
         below = np.zeros((*self.skin_joints.shape, 1 + len(is_below)), np.float32)
         below[..., 1:] = is_below.transpose(1, 2, 0)
@@ -110,7 +119,9 @@ class Skin:
 
     @cached_property
     def surface_share(self) -> Array:
-        """(J,) share of the vertices' weight carried by each joint and all below it; 0: nothing to see there."""
+        """(J,) share of the vertices' weight carried by each joint and all below it; 0: nothing to see
+        there.
+        """
         own = np.bincount(
             self.skin_joints.reshape(-1), self.skin_weights.reshape(-1), minlength=self.skeleton.joint_count
         )
@@ -133,15 +144,24 @@ class Skin:
         return result
 
     def at(self, state: State, frame: int) -> PosedSkin:
-        """The surface in one frame of a state."""
-        return PosedSkin(self, state, frame)
+        """The surface in one frame of a state, kept with the state unless all frames would take much
+        memory.
+        """
+        key = (id(self), frame)
+        known = state.surfaces.get(key)
+        if isinstance(known, PosedSkin):
+            return known
+        surface = PosedSkin(self, state, frame)
+        if state.frame_count * self.vertex_count * self.skeleton.parameter_count <= KEPT_VALUES:
+            state.surfaces[key] = surface
+        return surface
 
 
 class PosedSkin:
     """One frame of a skin: points of its surface and their derivative by the frame's unknowns.
 
-    A point is given by ``triangles`` (S,), indices into the skin's faces, and ``barycentric`` (S, 3), the weights
-    of the triangle's corners.
+    A point is given by ``triangles`` (S,), indices into the skin's faces, and ``barycentric`` (S, 3), the
+    weights of the triangle's corners.
     """
 
     def __init__(self, skin: Skin, state: State, frame: int) -> None:
@@ -162,7 +182,9 @@ class PosedSkin:
 
     @cached_property
     def _arms(self) -> Array32:
-        """(V, 3 (1 + M)): components of the arms about the moving joints, after a column left for the translation."""
+        """(V, 3 (1 + M)): components of the arms about the moving joints, after a column left for the
+        translation.
+        """
         arms = np.swapaxes(self._carried, -1, -2) @ self.skin.below
         arms = arms.reshape(len(arms), -1)
         arms -= self.skin.weight_below * self._pivots
@@ -177,8 +199,8 @@ class PosedSkin:
         """Components of the points' motion along ``directions`` (S, R, 3), by the geometric unknowns.
 
         Returns:
-            (S R, 3 (1 + M)) rows for :meth:`NormalEquations.add_geometric`. A row may be scaled, by the root of its
-            weight for instance, through its direction, which costs nothing.
+            (S R, 3 (1 + M)) rows for :meth:`NormalEquations.add_geometric`. A row may be scaled, by the root
+            of its weight for instance, through its direction, which costs nothing.
         """
         count, per_point = directions.shape[:2]
         arms = np.matmul(barycentric[:, None].astype(np.float32), self._arms[self.skin.faces[triangles]])
@@ -189,7 +211,9 @@ class PosedSkin:
         rows[..., 0] = directions
         return rows.reshape(count * per_point, -1)
 
-    def jacobian(self, triangles: Indices, barycentric: NDArray, directions: NDArray | None = None) -> Array32:
+    def jacobian(
+        self, triangles: Indices, barycentric: NDArray, directions: NDArray | None = None
+    ) -> Array32:
         """Derivative of the points, or of their components along ``directions`` (S, R, 3), by the unknowns.
 
         Returns:

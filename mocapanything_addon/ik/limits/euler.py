@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Euler angles about a bone's own axes, as Blender's order "XYZ": x turns first, then y, then z.
 
-The bone's rotation relative to rest is B = Rz(c) Ry(b) Rx(a) for angles (a, b, c). Every rotation has two such
-triples, (a, b, c) and (a + pi, pi - b, c + pi), and each angle may be shifted by full turns.
+The bone's rotation relative to rest is B = Rz(c) Ry(b) Rx(a) for angles (a, b, c). Every rotation has two
+such triples, (a, b, c) and (a + pi, pi - b, c + pi), and each angle may be shifted by full turns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 GIMBAL_COSINE = 1e-7
-"""With the middle angle this near to a right angle the two others turn about one axis and only their sum counts."""
+"""With the cosine of b below this, a and c turn about one axis and only their sum or difference is known."""
 
 
 def matrix_from_angles(angles: Array) -> Array:
@@ -71,7 +71,7 @@ def excess(angles: Array, lowest: Array, highest: Array) -> Array:
 
 
 def _wrapped(angles: Array, lowest: Array, highest: Array) -> Array:
-    """Full turns added so that the angle is nearest to the middle of its range (to 0 where it has no middle)."""
+    """Full turns added so that the angle is nearest to the middle of its range, to 0 where it has none."""
     bounded = np.isfinite(lowest) & np.isfinite(highest)
     with np.errstate(invalid="ignore"):
         middle = np.where(bounded, 0.5 * (lowest + highest), np.clip(0.0, lowest, highest))
@@ -81,7 +81,7 @@ def _wrapped(angles: Array, lowest: Array, highest: Array) -> Array:
 def _split_at_gimbal(
     matrices: Array, gimbal: NDArray[np.bool_], a: Array, c: Array, b: Array, lowest: Array, highest: Array
 ) -> tuple[Array, Array]:
-    """Only a - c (b = 90 degrees) or a + c (b = -90) is known: share it so that both stay in range if they can."""
+    """Only a - c (b = 90 degrees) or a + c (b = -90) is known: share it to keep both in range if possible."""
     sign = np.where(b > 0.0, 1.0, -1.0)
     # With sin b = s: the middle row is (0, cos(a - s c), -sin(a - s c)).
     total = np.arctan2(-matrices[..., 1, 2], matrices[..., 1, 1])

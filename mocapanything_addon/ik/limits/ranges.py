@@ -40,7 +40,7 @@ def limit_violation(skeleton: Skeleton, motion: Motion) -> float:
 
 
 def inside_limits(skeleton: Skeleton, motion: Motion) -> Motion:
-    """Every angle that leaves its range goes to the nearest end of it, locked angles to rest; the rest is kept."""
+    """Angles outside their range go to the nearest end of it, locked angles to rest; all else is kept."""
     limited = skeleton.is_limited
     translation = motion.root_translation
     if not skeleton.can_translate[skeleton.root]:

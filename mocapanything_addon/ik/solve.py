@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the motion that agrees best with a list of terms: Gauss-Newton with Levenberg-Marquardt damping, whole
+clip.
+
+The cost is the sum of the terms' costs. One step linearises every term at the current motion, adds all to one
+block-banded system (normal_equations.py), solves it within the joints' ranges (limits/bounded_step.py) and
+applies the result (parameters.py). Ranges and locks therefore hold exactly in every motion this module
+returns.
+
+A new term is a class with two methods, see :class:`Term`, and no base class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kinematics import State
+from .limits.bounded_step import bounded_step
+from .limits.ranges import inside_limits
+from .motion import Motion
+from .normal_equations import NormalEquations
+from .parameters import apply_step
+from .skeleton import Skeleton
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+"""Called with the iterations done and the most there can be; may raise to end the solve."""
+
+
+class Term(Protocol):
+    """Evidence about a motion, or a wish. Costs are 1/2 sum of squared residuals over their variance, so
+    terms of different units add up and need no further weights.
+    """
+
+    def cost(self, state: State) -> float:
+        """The term's share of the cost."""
+        ...
+
+    def linearise(self, state: State, system: NormalEquations) -> float:
+        """Add J^T J and J^T r to the system (its ``add*`` methods, or ``hessian`` and ``gradient``
+        themselves).
+
+        r are the residuals over their standard deviation, times the root of their robust weight; J their
+        derivative by the unknowns of parameters.py. Returns the cost.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SolveSettings:
+    """How steps are taken. Defaults suit terms whose standard deviations are meant."""
+
+    max_iterations: int = 30
+    tolerance: float = 1e-5
+    """Done when a step lowers the cost by less than this share."""
+    damping: float = 1.0
+    """Level at the start. At level 1 a step as large as the scales below costs 1/2 an unknown."""
+    turn_scale: float = 0.35
+    """Radians, joints."""
+    root_turn_scale: float = 0.3
+    """Radians."""
+    translation_scale: float = 0.15
+    """Of the skeleton's size."""
+    max_turn: float = 0.6
+    """Radians a joint turns in one step at most; a frame that wants more takes its whole step shorter."""
+    max_translation: float = 0.25
+    """Of the skeleton's size."""
+
+
+class StepReport(NamedTuple):
+    """What one step did."""
+
+    cost: float
+    """Before the step."""
+    costs: tuple[float, ...]
+    """Of each term, before the step."""
+    predicted_change: float
+    """Of the cost, by the linearised terms."""
+    largest_turn: float
+    """Radians, over all frames and joints."""
+    largest_translation: float
+    """Armature units."""
+
+
+class SolveReport(NamedTuple):
+    """What a solve did."""
+
+    cost: float
+    costs: tuple[float, ...]
+    iterations: int
+    converged: bool
+
+
+def step(
+    skeleton: Skeleton,
+    motion: Motion,
+    terms: Sequence[Term],
+    settings: SolveSettings | None = None,
+    held: NDArray[np.bool_] | None = None,
+) -> tuple[Motion, StepReport]:
+    """One damped Gauss-Newton step at the damping level of the settings, taken without asking whether it
+    helped.
+
+    For evidence that is gathered anew at every motion, such as what a render shows, where costs before and
+    after a step do not compare.
+
+    Args:
+        skeleton: the joints.
+        motion: the start; joints outside their ranges are first put inside.
+        terms: what to agree with.
+        settings: None: the defaults.
+        held: (T, P) unknowns that keep their value.
+    """
+    settings = settings or SolveSettings()
+    state = State(skeleton, inside_limits(skeleton, motion))
+    system, costs = linearise(state, terms)
+    change = _limited_step(state, system, settings, settings.damping, held)
+    report = StepReport(
+        sum(costs),
+        costs,
+        system.predicted_change(change),
+        float(np.abs(change[:, 3:]).max(initial=0.0)),
+        float(np.abs(change[:, :3]).max(initial=0.0)),
+    )
+    return apply_step(skeleton, state.motion, change), report
+
+
+def solve(
+    skeleton: Skeleton,
+    motion: Motion,
+    terms: Sequence[Term],
+    settings: SolveSettings | None = None,
+    held: NDArray[np.bool_] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Motion, SolveReport]:
+    """Iterate until the cost no longer falls; only steps that lower it are kept.
+
+    Damping follows the ratio of the real to the predicted fall (H. B. Nielsen, "Damping parameter in
+    Marquardt's method", 1999). Arguments as in :func:`step`.
+    """
+    settings = settings or SolveSettings()
+    state = State(skeleton, inside_limits(skeleton, motion))
+    system, costs = linearise(state, terms)
+    level, raise_by = settings.damping, 2.0
+    converged, iteration = False, 0
+    while iteration < settings.max_iterations and not converged:
+        if progress is not None:
+            progress(iteration, settings.max_iterations)
+        iteration += 1
+        try:
+            change = _limited_step(state, system, settings, level, held)
+        except np.linalg.LinAlgError:
+            level, raise_by = level * raise_by, raise_by * 2.0
+            continue
+        predicted = -system.predicted_change(change)
+        total = sum(costs)
+        if predicted <= settings.tolerance * total * 0.1:
+            converged = True
+            break
+        candidate = State(skeleton, apply_step(skeleton, state.motion, change))
+        fall = total - sum(term.cost(candidate) for term in terms)
+        if not fall > 0.0:
+            level, raise_by = level * raise_by, raise_by * 2.0
+            converged = level > MOST_DAMPING
+            continue
+        level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3)
+        level, raise_by = max(level, LEAST_DAMPING), 2.0
+        converged = fall <= settings.tolerance * total
+        state = candidate
+        if not converged:
+            system, costs = linearise(state, terms)
+    costs = tuple(term.cost(state) for term in terms)
+    return state.motion, SolveReport(sum(costs), costs, iteration, converged)
+
+
+LEAST_DAMPING = 1e-6
+MOST_DAMPING = 1e12
+
+
+def linearise(state: State, terms: Sequence[Term]) -> tuple[NormalEquations, tuple[float, ...]]:
+    """All terms at a state: the system and their costs."""
+    system = NormalEquations(state.frame_count, state.skeleton.parameter_count)
+    return system, tuple(term.linearise(state, system) for term in terms)
+
+
+def _limited_step(
+    state: State,
+    system: NormalEquations,
+    settings: SolveSettings,
+    level: float,
+    held: NDArray[np.bool_] | None,
+) -> Array:
+    """The system's step within ranges and the settings' largest turn and translation."""
+    skeleton = state.skeleton
+    scales = np.full(skeleton.parameter_count, settings.turn_scale)
+    scales[:3] = settings.translation_scale * skeleton.size
+    scales[3:6] = settings.root_turn_scale
+    change = bounded_step(state, system, level / scales**2, held)
+    turns = np.linalg.norm(change[:, 3:].reshape(len(change), -1, 3), axis=-1).max(axis=1)
+    shift = np.linalg.norm(change[:, :3], axis=1)
+    excess = np.maximum(turns / settings.max_turn, shift / (settings.max_translation * skeleton.size))
+    return change / np.maximum(excess, 1.0)[:, None]

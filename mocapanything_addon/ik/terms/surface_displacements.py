@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far points of the surface move in the image from one frame to another (optical flow)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..kinematics import State
+from ..normal_equations import NormalEquations
+from ..robust import GemanMcClure, Loss
+from ..skinning import Skin
+from .surface_samples import SurfaceSamples
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceDisplacements:
+    """Cost 1/2 sum of weight rho(|project(x_other) - project(x) - observed|^2 / sigma^2), coupling both
+    frames.
+    """
+
+    skin: Skin
+    camera: Camera
+    samples: SurfaceSamples
+    """Points in the frames the motion starts from."""
+    others: NDArray[np.integer]
+    """(N,) the frame each point is followed to, at most two away; the same for all samples of a frame."""
+    observed: NDArray
+    """(N, 2) displacement, pixels."""
+    weights: NDArray
+    """(N,)."""
+    sigma: NDArray | float
+    """(N,) or one for all, pixels."""
+    loss: Loss = field(default_factory=GemanMcClure)
+
+    def cost(self, state: State) -> float:
+        total = 0.0
+        for frame, some in self.samples.by_frame():
+            here, there = (self._points(state, f, some) for f in (frame, int(self.others[some.start])))
+            moved = self.camera.project(there) - self.camera.project(here)
+            away = (moved - self.observed[some]) / self._sigma(some)[:, None]
+            weights = self._weights((here, there), state, some)
+            total += float((weights * self.loss.cost((away**2).sum(-1))).sum())
+        return 0.5 * total
+
+    def linearise(self, state: State, system: NormalEquations) -> float:
+        total = 0.0
+        for frame, some in self.samples.by_frame():
+            other = int(self.others[some.start])
+            here, there = (self._points(state, f, some) for f in (frame, other))
+            weights = self._weights((here, there), state, some)
+            sigma = self._sigma(some)[:, None]
+            (pixels, slopes), (other_pixels, other_slopes) = (
+                self.camera.project_with_jacobian(points) for points in (here, there)
+            )
+            away = (other_pixels - pixels - self.observed[some]) / sigma
+            squared = (away**2).sum(-1)
+            trust = np.sqrt(weights * self.loss.weight(squared))[:, None]
+            scale = (trust / sigma)[..., None]
+            rows = self._rows(state, frame, some, -slopes * scale)
+            other_rows = self._rows(state, other, some, other_slopes * scale)
+            system.add_geometric_pair(state, frame, other, rows, other_rows, (trust * away).reshape(-1))
+            total += float((weights * self.loss.cost(squared)).sum())
+        return 0.5 * total
+
+    def _points(self, state: State, frame: int, some: slice) -> NDArray:
+        surface = self.skin.at(state, frame)
+        return surface.points(self.samples.triangles[some], self.samples.barycentric[some])
+
+    def _rows(self, state: State, frame: int, some: slice, directions: NDArray) -> NDArray:
+        surface = self.skin.at(state, frame)
+        return surface.geometric_rows(
+            self.samples.triangles[some], self.samples.barycentric[some], directions
+        )
+
+    def _sigma(self, some: slice) -> NDArray:
+        return np.broadcast_to(self.sigma, (len(self.samples),))[some]
+
+    def _weights(self, points: tuple[NDArray, NDArray], state: State, some: slice) -> NDArray:
+        size = state.skeleton.size
+        return (
+            self.weights[some]
+            * self.camera.is_before(points[0], size)
+            * self.camera.is_before(points[1], size)
+        )
