@@ -28,7 +28,7 @@ def arm_rig() -> Rig:
         limits=np.tile([-np.inf, np.inf], (3, 3, 1)),
         locked_rotation=np.zeros((3, 3), bool),
         can_translate=np.array([True, False, False]),
-        vertices=np.concatenate([square, square + [0.0, 0.0, 1.0]]).astype(np.float32),
+        vertices=np.concatenate([square, square + np.array([0.0, 0.0, 1.0])]).astype(np.float32),
         faces=np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]], np.int32),
         vertex_colors=np.full((8, 3), 128, np.uint8),
         skin_joints=joints,

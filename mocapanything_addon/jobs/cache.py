@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -56,17 +57,22 @@ class Cache:
 
     def fetch(self, key: str, destination: Path) -> bool:
         """Copy the entry to ``destination``, a folder not there yet. False where there is no entry."""
+        if destination.exists():
+            raise FileExistsError(errno.EEXIST, "exists already", str(destination))
         entry = self.folder / key
         try:
             os.utime(entry)  # the time of last use decides what is dropped first
-            shutil.copytree(entry, destination, copy_function=shutil.copyfile)
-        except OSError as error:
-            # Another process may have dropped the entry meanwhile; what was copied of it is worth nothing.
-            if entry.exists():
-                log.warning("cache entry %s cannot be read: %s", key, error)
-            shutil.rmtree(destination, ignore_errors=True)
-            return False
-        return True
+            (content,) = entry.iterdir()
+            shutil.copytree(content, destination, copy_function=shutil.copyfile)
+        except (OSError, ValueError):
+            content = None
+        # An entry that another process drops is renamed before anything in it is deleted, and its content
+        # has a name that never comes again: still being there means that all of it was there while it was
+        # copied.
+        if content is not None and content.exists():
+            return True
+        shutil.rmtree(destination, ignore_errors=True)
+        return False
 
     def store(self, key: str, fill: Callable[[Path], None]) -> None:
         """Add an entry: ``fill`` writes its files into the folder it gets. Keeps an entry that is there."""
@@ -79,10 +85,12 @@ class Cache:
             log.warning("the cache %s cannot be written: %s", self.folder, error)
             return
         try:
-            fill(temporary)
+            content = temporary / temporary.name
+            content.mkdir()
+            fill(content)
             temporary.rename(self.folder / key)
         except OSError as error:
-            if not (self.folder / key).exists():
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another process was first
                 log.warning("cache entry %s could not be written: %s", key, error)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -90,7 +90,8 @@ def test_non_zero_exit_repeats_the_last_words(job: JobFolder) -> None:
 def test_garbage_instead_of_an_answer(job: JobFolder) -> None:
     code = """
 import sys
-sys.stdout.buffer.write(b"hello\\n\\xff\\xfe\\0\\n{}\\n[]\\n{\\"type\\": 3}\\n{\\"type\\": \\"progress\\"}\\n42\\nnull\\n")
+for line in [b"hello", b"\\xff\\xfe\\0", b"{}", b"[]", b'{"type": 3}', b'{"type": "progress"}', b"42"]:
+    sys.stdout.buffer.write(line + b"\\n")
 """
     error = outcome(start(job, code))
     assert error.code == "worker_garbage"
@@ -212,8 +213,11 @@ def test_log_names_the_command(job: JobFolder) -> None:
 
 
 def test_failed_message_carries_class_and_text(job: JobFolder) -> None:
-    line = '{"type": "error", "code": "video_missing", "message": "No video.", "hint": "Choose.", "exit_code": 2}'
-    run = start(job, f"print({line!r})")
+    code = """
+import json
+print(json.dumps({"type": "error", "code": "x", "message": "No video.", "hint": "Choose.", "exit_code": 2}))
+"""
+    run = start(job, code)
     messages: list[Message] = []
     while not run.finished:
         messages += run.poll()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The worker's process for real, started and ended by the real client; only the capture itself is a stand-in."""
+"""The worker's process for real, run by the real client; only the capture itself is a stand-in."""
 
 from __future__ import annotations
 
