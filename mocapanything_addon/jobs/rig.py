@@ -57,6 +57,10 @@ class Rig:
     """(3,) the world's up direction in armature space, unit length."""
     example_rotations: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 4), np.float32))
     """(N, J, 4) poses from the rig's own Actions as local rotations L_j; N = 0 where it has none."""
+    follower_bones: tuple[str, ...] = ()
+    """Bones that carry skin weight but are no joints (too little of it); each moves rigidly with a joint."""
+    follower_joints: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    """The joint of every follower bone; its share of the skin was given to that joint."""
     warnings: tuple[str, ...] = ()
     """What was dropped or repaired while reading, in the user's words."""
 
@@ -94,7 +98,7 @@ class Rig:
                 )
             values: dict[str, object] = {f.name: data[f.name] for f in fields(cls)}
         values["name"] = str(values["name"])
-        for key in ("joint_names", "warnings"):
+        for key in ("joint_names", "follower_bones", "warnings"):
             values[key] = tuple(str(s) for s in np.asarray(values[key]))
         return cls(**values)  # type: ignore[arg-type]
 
