@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,8 @@ class Character:
     """(J,) the mirrored joint, itself on the middle line."""
     stiffness: Array
     """(J,) how much a random pose may bend the joint: 0.4 in the trunk, 1 in limbs."""
-    mirrored: bool = False
+    frame: Array = field(default_factory=lambda: np.eye(3))
+    """(3, 3) orthogonal: from the axes in which the clips are stored to this variant's (mirrored, looking elsewhere)."""
 
     @property
     def joint_count(self) -> int:
@@ -89,33 +90,45 @@ class Character:
         )
 
     def varied(self, rng: np.random.Generator) -> Character:
-        """Other bone lengths and girths: log-scales that run along chains and agree left and right; sometimes mirrored."""
+        """Other bone lengths and girths: log-scales that run along chains and agree left and right.
+
+        Half of the variants are mirrored, and a third look another way: artists agree on up, not on front.
+        """
         count = self.joint_count
         scales = rng.normal(size=count) * rng.choice([0.0, 0.1, 0.2, 0.3])
         for j in range(1, count):
             scales[j] = 0.6 * scales[self.parents[j]] + 0.8 * scales[j]
         scales = np.exp(np.clip(0.5 * (scales + scales[self.twins]), -0.7, 0.7))
         axes = np.exp(rng.normal(size=3) * rng.choice([0.0, 0.1, 0.2]))
-        if rng.random() < 0.5:
-            axes = axes * [-1.0, 1.0, 1.0]
         offsets = self.offsets * axes * scales[np.maximum(self.parents, 0)][:, None]
         identity = np.tile(np.eye(3), (count, 1, 1))
         rest = forward_kinematics(self.parents, offsets, identity, np.zeros(3))[1]
         stretch = identity * (axes * scales[:, None])[:, None, :]
         vertices = skinned(self.vertices, self.skin_joints, self.skin_weights, self.rest, stretch, rest)
-        size = max(float(np.ptp(rest, axis=0).max()), 1e-6)
-        mirrored = bool(axes[0] < 0)
+        frame = MIRROR if (mirrored := rng.random() < 0.5) else np.eye(3)
+        if rng.random() < 0.3:
+            frame = about_up(rng.uniform(0.0, 2.0 * np.pi)) @ frame
+        size = max(float(np.ptp(rest @ frame.T, axis=0).max()), 1e-6)
         return replace(
             self,
-            rest=rest / size,
-            vertices=vertices / size,
+            rest=rest @ frame.T / size,
+            vertices=vertices @ frame.T / size,
             faces=self.faces[:, ::-1].copy() if mirrored else self.faces,
-            mirrored=mirrored,
+            frame=frame @ self.frame,
         )
 
-    def clip_rotations(self, local: Array) -> Array:
-        """Local rotations of a clip, mirrored where this variant is."""
-        return MIRROR @ local @ MIRROR if self.mirrored else local
+    def in_frame(self, local: Array) -> Array:
+        """Local rotations (..., 3, 3) given in the clips' axes, in this variant's."""
+        return self.frame @ local @ self.frame.T
+
+    def exchanged(self, local: Array) -> Array:
+        """A motion (..., J, 3, 3) with every limb doing what its twin does, mirrored."""
+        mirror = self.frame @ MIRROR @ self.frame.T
+        result = local.copy()
+        for chain in self.limbs:
+            joints = list(chain)
+            result[..., joints, :, :] = mirror @ local[..., self.twins[joints], :, :] @ mirror
+        return result
 
     def pose(self, local: Array, root: Array | None = None) -> tuple[Array, Array]:
         """Global rotations and positions of local rotations (..., J, 3, 3)."""
@@ -164,3 +177,9 @@ def _surface_below(
 def random_turn(rng: np.random.Generator, degrees: float) -> Array:
     """(3, 3) a rotation about a random axis, normal with this standard deviation about each axis."""
     return exp(rng.normal(size=3) * np.radians(degrees))
+
+
+def about_up(angle: float) -> Array:
+    """(3, 3) a turn about z, radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])

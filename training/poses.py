@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 def clip_frame(character: Character, rng: np.random.Generator) -> Array:
     """(J, 3, 3) local rotations of a random frame of a random clip."""
     local, _ = character.clips[rng.integers(len(character.clips))]
-    return character.clip_rotations(local[rng.integers(len(local))].astype(float))
+    return character.in_frame(local[rng.integers(len(local))].astype(float))
 
 
 def random_pose(character: Character, rng: np.random.Generator) -> Array:
@@ -31,7 +31,7 @@ def random_pose(character: Character, rng: np.random.Generator) -> Array:
         _swing_limbs(character, bends, rng)
     local = exp(bends)
     local[0] = _body_turn(rng)
-    return local
+    return character.in_frame(local)
 
 
 def sample_pose(character: Character, rng: np.random.Generator) -> Array:

@@ -116,12 +116,11 @@ class SceneMaker:
             character.vertices, character.skin_joints, character.skin_weights, 2 * SURFACE_PER_GROUP
         )
         points = np.sort(rng.permutation(order)[:SURFACE_PER_GROUP])
-        yaw = _yaw(rng.uniform(0.0, 2.0 * np.pi)) if rng.random() < 0.3 else np.eye(3)
         coat = Coat.random(rng, 0.6)
-        shown = [self._frame(character, renderer, points, coat, yaw) for _ in range(FRAMES_PER_GROUP)]
+        shown = [self._frame(character, renderer, points, coat) for _ in range(FRAMES_PER_GROUP)]
         views = [self._view(character, renderer, coat) for _ in range(VIEWS_PER_GROUP)]
         normals = vertex_normals(character.vertices, character.faces)
-        rest = character.rest @ yaw.T
+        rest = character.rest
         return Group(
             joint_positions=rest.astype(np.float32),
             joint_features=joint_features(
@@ -129,8 +128,8 @@ class SceneMaker:
             ),
             hops=hop_distances(character.parents),
             relations=relations(character.parents),
-            surface_positions=(character.vertices[points] @ yaw.T).astype(np.float32),
-            surface_normals=(normals[points] @ yaw.T).astype(np.float32),
+            surface_positions=(character.vertices[points]).astype(np.float32),
+            surface_normals=(normals[points]).astype(np.float32),
             surface_joints=character.skin_joints[points],
             surface_weights=character.skin_weights[points],
             views=np.stack([v[0] for v in views]),
@@ -139,7 +138,7 @@ class SceneMaker:
         )
 
     def _frame(
-        self, character: Character, renderer: Renderer, points: NDArray[np.intp], coat: Coat, yaw: Array
+        self, character: Character, renderer: Renderer, points: NDArray[np.intp], coat: Coat
     ) -> dict[str, NDArray]:
         rng = self.rng
         local = sample_pose(character, rng)
@@ -158,7 +157,7 @@ class SceneMaker:
         guess[0] = turn @ guess[0]
         guess_rotations, guess_positions = character.pose(guess, positions[0] + shift)
         guess_vertices = character.posed_vertices(guess_rotations, guess_positions)
-        estimate = draw_estimate(renderer, character.vertices @ yaw.T, guess_vertices, camera, window)
+        estimate = draw_estimate(renderer, character.vertices, guess_vertices, camera, window)
 
         true = np.concatenate([positions, vertices[points]])
         guessed = np.concatenate([guess_positions, guess_vertices[points]])
@@ -246,11 +245,6 @@ def random_camera(vertices: Array, rng: np.random.Generator, *, level: bool = Fa
 def as_numbers(group: Group) -> dict[str, NDArray]:
     """Field -> array."""
     return {f.name: getattr(group, f.name) for f in fields(group)}
-
-
-def _yaw(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _cut_border(pixels: Array, rng: np.random.Generator) -> tuple[int, float]:

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train the motion decoder on simulated evidence: no image is drawn."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mocapanything_addon.ik.rotations import nearest_rotation
+from mocapanything_addon.models.motion_decoder import DecodedMotion, MotionDecoder
+from mocapanything_addon.models.reference_encoder import ReferenceBatch
+
+from .data import load_characters
+from .loop import Schedule, Trainer
+from .windows import Window, WindowMaker
+
+WINDOWS_PER_BATCH = 16
+VALIDATION_WINDOWS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class WindowBatch:
+    """B windows, padded to the most joints."""
+
+    reference: ReferenceBatch
+    joints: Tensor
+    frames: Tensor
+    times: Tensor
+    rotations: Tensor
+    estimated: Tensor
+    root_shift: Tensor
+    place_shift: Tensor
+    contact: Tensor
+    grounded: Tensor
+    counts: Tensor
+
+
+def stack_windows(windows: list[Window]) -> WindowBatch:
+    """Stack windows."""
+    count = max(len(w.joint_positions) for w in windows)
+
+    def by_joint(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([_padded(getattr(w, name), 0, count) for w in windows]))
+
+    def by_frame_and_joint(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([_padded(getattr(w, name), 1, count) for w in windows]))
+
+    def as_is(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(w, name) for w in windows]))
+
+    def pairs(name: str) -> Tensor:
+        both = [_padded(_padded(getattr(w, name), 0, count), 1, count) for w in windows]
+        return torch.from_numpy(np.stack(both))
+
+    valid = np.stack([np.arange(count) < len(w.joint_positions) for w in windows])
+    reference = ReferenceBatch(
+        joint_positions=by_joint("joint_positions"),
+        joint_features=by_joint("joint_features"),
+        valid=torch.from_numpy(valid),
+        hops=pairs("hops"),
+        relations=pairs("relations"),
+        surface_positions=as_is("surface_positions"),
+        surface_normals=as_is("surface_normals"),
+        surface_joints=as_is("surface_joints"),
+        surface_weights=as_is("surface_weights"),
+        views=torch.zeros(len(windows), 0, 4, 8, 8),
+        view_points=torch.zeros(len(windows), 0, count, 2),
+    )
+    return WindowBatch(
+        reference=reference,
+        joints=by_frame_and_joint("joints"),
+        frames=as_is("frames"),
+        times=as_is("times"),
+        rotations=by_frame_and_joint("rotations"),
+        estimated=by_frame_and_joint("estimated"),
+        root_shift=as_is("root_shift"),
+        place_shift=by_frame_and_joint("place_shift"),
+        contact=by_frame_and_joint("contact"),
+        grounded=as_is("grounded"),
+        counts=by_joint("counts"),
+    )
+
+
+def predict(network: MotionDecoder, batch: WindowBatch) -> DecodedMotion:
+    """Run the decoder on a batch."""
+    seen = torch.ones(batch.times.shape, dtype=torch.bool)
+    return network(batch.reference, batch.joints, batch.frames, batch.times, seen)
+
+
+def decoder_loss(decoded: DecodedMotion, batch: WindowBatch) -> tuple[Tensor, dict[str, float]]:
+    """Squared error of raw rotations and of their change, their Gaussian scale, root, joint places, contacts."""
+    judged = batch.counts[:, None].expand(batch.contact.shape).float()
+    total = judged.sum().clamp_min(1.0)
+    squared = ((decoded.rotations - batch.rotations) ** 2).sum((-1, -2))
+    rotation = (squared * judged).sum() / total
+    step = decoded.rotations.diff(dim=1) - batch.rotations.diff(dim=1)
+    change = ((step**2).sum((-1, -2)) * judged[:, 1:]).sum() / total
+    # |R - S|^2 = 8 sin^2(angle / 2), about twice the squared angle; three axes share it.
+    axis_variance = squared.detach() / 2.0 / 3.0
+    scale = 1.5 * (axis_variance * torch.exp(-2.0 * decoded.log_sigma)) + 3.0 * decoded.log_sigma
+    with_root = torch.cat([torch.ones_like(judged[:, :, :1]), judged[:, :, 1:]], 2)
+    scale_mean = (scale * with_root).sum() / with_root.sum()
+    root = squared[:, :, 0].mean()
+    shift = (decoded.root_shift - batch.root_shift).abs().sum(-1).mean()
+    valid = batch.reference.valid[:, None].float().expand(batch.contact.shape)
+    place = ((decoded.place_shift - batch.place_shift).abs().sum(-1) * valid).sum() / valid.sum()
+    contact = functional.binary_cross_entropy_with_logits(
+        decoded.contact, batch.contact.float(), reduction="none"
+    )
+    labelled = valid * batch.grounded[:, None, None].float()
+    contact_mean = (contact * labelled).sum() / labelled.sum().clamp_min(1.0)
+    loss = 10.0 * rotation + 5.0 * change + 4.0 * root + 0.2 * scale_mean
+    loss = loss + 2.0 * shift + 5.0 * place + 0.2 * contact_mean
+    figures = {"rotation": rotation, "root": root, "shift": shift, "place": place, "contact": contact_mean}
+    return loss, {name: float(value.detach()) for name, value in figures.items()}
+
+
+@torch.no_grad()
+def measure(network: MotionDecoder, windows: list[Window]) -> dict[str, float]:
+    """Degrees of local rotations and of the root: decoded, of the estimate before, and of the rest pose."""
+    network.eval()
+    angles: dict[str, list[NDArray]] = {name: [] for name in ("decoded", "estimate", "rest")}
+    roots: dict[str, list[NDArray]] = {"decoded": [], "estimate": []}
+    ratio: list[NDArray] = []
+    right = total = 0.0
+    for start in range(0, len(windows), WINDOWS_PER_BATCH):
+        batch = stack_windows(windows[start : start + WINDOWS_PER_BATCH])
+        out = predict(network, batch)
+        truth = batch.rotations.double().numpy()
+        decoded = nearest_rotation(out.rotations.double().numpy() + 1e-9 * np.eye(3))
+        use = np.broadcast_to(batch.counts[:, None].numpy(), truth.shape[:3])
+        error = _degrees(decoded, truth)
+        angles["decoded"].append(error[use])
+        angles["estimate"].append(_degrees(batch.estimated.double().numpy(), truth)[use])
+        angles["rest"].append(_degrees(np.broadcast_to(np.eye(3), truth.shape), truth)[use])
+        roots["decoded"].append(error[:, :, 0].ravel())
+        roots["estimate"].append(_degrees(np.broadcast_to(np.eye(3), truth.shape), truth)[:, :, 0].ravel())
+        sigma = np.degrees(np.exp(out.log_sigma.numpy()))
+        ratio.append((error**2 / (3.0 * sigma**2))[use])
+        labelled = (batch.reference.valid & batch.grounded[:, None])[:, None].expand(batch.contact.shape)
+        right += float(((out.contact > 0) == batch.contact)[labelled].float().sum())
+        total += float(labelled.sum())
+    network.train()
+    mean = {f"rotation_{name}": float(np.concatenate(a).mean()) for name, a in angles.items()}
+    return {
+        **mean,
+        "root_decoded": float(np.concatenate(roots["decoded"]).mean()),
+        "root_estimate": float(np.concatenate(roots["estimate"]).mean()),
+        "variance_ratio": float(np.concatenate(ratio).mean()),
+        "contact_right": right / max(total, 1.0),
+    }
+
+
+def fixed_windows(packs: Path, side: str, count: int, seed: int = 7) -> list[Window]:
+    """The same windows at every call: for validation and test."""
+    rng = np.random.default_rng(seed)
+    characters = load_characters(packs, side, need_clips=True)  # type: ignore[arg-type]
+    maker = WindowMaker(characters, rng, easy=True)
+    return [window for _ in range(count // WINDOWS_PER_BATCH) for window in maker.batch(WINDOWS_PER_BATCH)]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line; see README.md."""
+    parser = argparse.ArgumentParser(prog="python -m training decoder", description=__doc__)
+    parser.add_argument("--packs", type=Path, default=Path("data/packs"))
+    parser.add_argument("--run", type=Path, default=Path("runs/decoder"))
+    parser.add_argument("--steps", type=int, default=12000, help="budget: the cosine ends here")
+    parser.add_argument("--rate", type=float, default=1.0e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    torch.set_num_threads(1)
+    torch.manual_seed(options.seed)
+    network = MotionDecoder()
+    trainer = Trainer(network, options.run, Schedule(options.rate, options.steps))
+    # A run that goes on must not see the same samples again.
+    rng = np.random.default_rng([options.seed, trainer.step])
+    maker = WindowMaker(load_characters(options.packs, "train", need_clips=True), rng)
+    validation = fixed_windows(options.packs, "validation", VALIDATION_WINDOWS)
+    print(
+        f"{len(maker.characters)} characters, {sum(p.numel() for p in network.parameters())} parameters",
+        flush=True,
+    )
+
+    def train_step() -> tuple[Tensor, dict[str, float]]:
+        batch = stack_windows(maker.batch(WINDOWS_PER_BATCH))
+        return decoder_loss(predict(network, batch), batch)
+
+    trainer.run(train_step, lambda: measure(trainer.average, validation), steps=options.steps)  # type: ignore[arg-type]
+
+
+def _padded(values: NDArray, axis: int, length: int) -> NDArray:
+    missing = [(0, 0)] * values.ndim
+    missing[axis] = (0, length - values.shape[axis])
+    return np.pad(values, missing)
+
+
+def _degrees(a: NDArray, b: NDArray) -> NDArray:
+    cosine = ((a * b).sum((-1, -2)) - 1.0) / 2.0
+    return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+if __name__ == "__main__":
+    main()
