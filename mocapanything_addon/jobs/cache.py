@@ -74,7 +74,7 @@ class Cache:
         shutil.rmtree(destination, ignore_errors=True)
         return False
 
-    def store(self, key: str, fill: Callable[[Path], None]) -> None:
+    def store(self, key: str, fill: Callable[[Path], object]) -> None:
         """Add an entry: ``fill`` writes its files into the folder it gets. Keeps an entry that is there."""
         if (self.folder / key).exists():
             return

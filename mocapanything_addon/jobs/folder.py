@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -122,6 +123,14 @@ class JobFolder:
                 f"{self.report_path} cannot be read: {error}.", code="report_damaged"
             ) from error
 
-    def remove(self) -> None:
-        """Delete the folder with everything in it, as far as the system lets us."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    def remove(self, *, keep_log: bool = False) -> None:
+        """Delete the folder, except the log where that is wanted, as far as the system lets us."""
+        if not keep_log:
+            shutil.rmtree(self.path, ignore_errors=True)
+            return
+        with contextlib.suppress(OSError):
+            for entry in self.path.iterdir():
+                if entry.is_dir():
+                    shutil.rmtree(entry, ignore_errors=True)
+                elif entry != self.log_path:
+                    entry.unlink()
