@@ -90,6 +90,12 @@ class Animator:
         vectors = np.broadcast_to(np.asarray(angle, float), (self.frame_count,))[:, None] * direction
         self._motion.local_rotations[:, bone] = exp(vectors) @ self._motion.local_rotations[:, bone]
 
+    def flex(self, bone: int, angle: ArrayLike) -> None:
+        """Turn a bone about its own x axis, its hinge; the same sign bends left and right alike."""
+        axis = self.creature.anatomy.axes[bone][:, 0]
+        vectors = np.broadcast_to(np.asarray(angle, float), (self.frame_count,))[:, None] * axis
+        self._motion.local_rotations[:, bone] = self._motion.local_rotations[:, bone] @ exp(vectors)
+
     def aim(self, bone: int, direction: ArrayLike) -> None:
         """Turn a bone the shortest way so that it points in a direction (forward, left, up) of its parent's frame.
 

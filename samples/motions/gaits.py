@@ -33,6 +33,10 @@ class Gait:
     """How far the body goes up and down."""
     bounces: int = 2
     """Ups and downs a stride."""
+    lowest: float = 0.0
+    """When in the stride the body is lowest."""
+    trail: float = 0.0
+    """How far behind their place at rest the feet stand on average."""
     crouch: float = 0.04
     """How much lower than at rest the body is carried."""
     pitch: float = 0.0
@@ -57,13 +61,20 @@ class Gait:
 
 
 WALK = Gait("walk", 1.15, 0.66, 0.95, (0.25, 0.0), lift=0.14, bounce=0.012, crouch=0.035, sway=0.06)
-TROT = Gait("trot", 0.72, 0.46, 1.25, (0.5, 0.0), lift=0.20, bounce=0.030, crouch=0.05, sway=0.03)
-GALLOP = Gait(
-    "gallop", 0.60, 0.30, 2.1, (0.50, 0.0), side_phase=0.12, lift=0.30, bounce=0.06, bounces=1, crouch=0.09,
-    pitch=0.10, flexion=0.35, sway=0.0,
+TROT = Gait(
+    "trot", 0.72, 0.46, 1.25, (0.5, 0.0), lift=0.20, bounce=0.030, lowest=0.23, crouch=0.05, sway=0.03
 )  # fmt: skip
-STROLL = Gait("walk", 1.10, 0.62, 1.25, (0.0,), lift=0.10, bounce=0.022, crouch=0.03, sway=0.07)
-RUN = Gait("run", 0.72, 0.36, 1.9, (0.0,), lift=0.32, bounce=0.055, crouch=0.09, lean=0.14, sway=0.10)
+GALLOP = Gait(
+    "gallop", 0.60, 0.30, 1.9, (0.50, 0.0), side_phase=0.12, lift=0.30, bounce=0.05, bounces=1, lowest=0.35,
+    crouch=0.10, pitch=0.07, flexion=0.30, sway=0.0,
+)  # fmt: skip
+STROLL = Gait(
+    "walk", 1.10, 0.62, 1.10, (0.0,), lift=0.12, bounce=0.018, lowest=0.06, trail=0.10, crouch=0.045, sway=0.07
+)  # fmt: skip
+RUN = Gait(
+    "run", 0.72, 0.36, 1.8, (0.0,), lift=0.34, bounce=0.05, lowest=0.18, trail=0.12, crouch=0.09, lean=0.14,
+    sway=0.10,
+)  # fmt: skip
 SCUTTLE = Gait("scuttle", 0.62, 0.60, 0.55, (0.0, 0.5), lift=0.22, bounce=0.015, crouch=0.03, sway=0.02)
 WADDLE = Gait("walk", 0.85, 0.64, 0.95, (0.0,), lift=0.22, bounce=0.03, crouch=0.05, sway=0.10)
 

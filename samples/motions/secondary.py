@@ -81,13 +81,9 @@ def swing_arms(animator: Animator, phase: NDArray[np.float64], *, swing: float, 
 
 def hang_arm(animator: Animator, upper: int, lower: int, *, elbow: ArrayLike) -> None:
     """Let an arm hang beside the body with a bent elbow (radians)."""
-    animator.aim(upper, (0.06, 0.22, -1.0))
-    axis = animator.creature.anatomy.axes[lower][:, 0]
-    side = -1.0 if animator.creature.anatomy.names[lower].endswith(".R") else 1.0
-    # The elbow's axis is the bone's own x; its bend is negative.
-    body_axis = (-float(axis[1]), float(axis[0]) * side, float(axis[2]) * side)
-    left_axis = (body_axis[0], body_axis[1], body_axis[2])
-    animator.turn(lower, left_axis if side > 0 else (-left_axis[0], left_axis[1], left_axis[2]), -np.asarray(elbow))
+    animator.aim(upper, (0.06, 0.20, -1.0))
+    # The elbow bends towards negative angles.
+    animator.flex(lower, -np.asarray(elbow))
 
 
 def fold_wings(animator: Animator) -> None:

@@ -49,7 +49,8 @@ def go(
     strides = times / period + phase
     legs = creature.legs
     pivot = np.mean([creature.anatomy.heads[limb.bones[-1]] for limb in legs], axis=0) * [1.0, 1.0, 0.0]
-    _carry_body(animator, gait, path, strides, pivot, leg)
+    pivot[1] -= gait.trail * leg
+    _carry_body(animator, gait, path, strides, pivot + [0.0, gait.trail * leg, 0.0], leg)
     sway_spine(animator, strides + 0.25, gait.sway, gait.flexion)
     animator.limit()
     for limb, start in zip(legs, gait.phases(legs), strict=True):
@@ -67,13 +68,13 @@ def _carry_body(
     animator: Animator, gait: Gait, path: Path, strides: Array, pivot: Array, leg: float
 ) -> None:
     turned = path.rotations(animator.times)
-    rock = gait.lean + gait.pitch * np.sin(TURN * strides)
+    rock = gait.lean + gait.pitch * np.sin(TURN * (strides - 0.35))
     # Positive about the left axis (+x) brings the front (-y) down.
     tilt = exp(rock[:, None] * np.array([1.0, 0.0, 0.0]))
     roll = exp((0.4 * gait.sway * np.cos(TURN * strides))[:, None] * np.array([0.0, -1.0, 0.0]))
     root = animator.creature.rig.rest_positions[0]
     place = path.places(animator.times) + (turned @ (root - pivot))
-    place[:, 2] += leg * (-gait.crouch - gait.bounce * np.cos(TURN * gait.bounces * strides))
+    place[:, 2] += leg * (-gait.crouch - gait.bounce * np.cos(TURN * gait.bounces * (strides - gait.lowest)))
     animator.place_body(place - root, turned @ tilt @ roll)
 
 

@@ -52,7 +52,7 @@ class BipedShape:
     girth: float = 1.0
     shoulders: float = 0.105
     """Half the distance between the shoulder joints."""
-    arm: float = 0.40
+    arm: float = 0.385
     """Shoulder to finger tips."""
     arm_pitch: float = -48.0
     limb_thickness: float = 0.032
@@ -216,6 +216,6 @@ def _ornaments(shape: BipedShape) -> tuple[Ornament, ...]:
     ]  # fmt: skip
     if "hair" in shape.coat.palette:
         ornaments.append(
-            Ornament("head", (-0.13 * r, 0.0, 1.22 * r), (0.98 * r, 0.86 * r, 0.92 * r), "hair", pitch=26.0)
+            Ornament("head", (-0.16 * r, 0.0, 1.30 * r), (1.02 * r, 0.90 * r, 0.96 * r), "hair", pitch=20.0)
         )
     return tuple(ornaments)

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..parts import chain, row
-from ..plan import BodyPlan, Coat, Kind, Ornament, Range, ball, hinge
+from ..plan import BodyPlan, Coat, Kind, Ornament, ball, hinge
 
 PYTHON_COAT = Coat(
     palette={
@@ -28,9 +28,9 @@ class SnakeShape:
     """``length`` in metres, everything else relative to it."""
 
     name: str = "python"
-    length: float = 1.7
+    length: float = 1.8
     bones: int = 24
-    thickness: float = 0.024
+    thickness: float = 0.021
     bend: float = 32.0
     """Degrees a joint bends."""
     head: float = 0.055
@@ -52,11 +52,8 @@ def snake(shape: SnakeShape = SnakeShape()) -> BodyPlan:
         [(r, 0.92 * r), (0.95 * r, 0.88 * r), (0.62 * r, 0.60 * r)],
         shape.bend,
     )
-    free: Range = (-180.0, 180.0)
-    first = trunk.segments[0]
-    trunk = type(trunk)(
-        **{**trunk.__dict__, "segments": (type(first)(**{**first.__dict__, "limits": (free,) * 3}), *trunk.segments[1:])}
-    )
+    first = replace(trunk.segments[0], limits=ball(180.0, 180.0))
+    trunk = replace(trunk, segments=(first, *trunk.segments[1:]))
     tail = chain(
         Kind.TAIL,
         "tail",
