@@ -70,9 +70,10 @@ def shaded(
     facing = seen[:, 6:] @ (direction / np.linalg.norm(direction)).astype(np.float32)
     ambient = rng.uniform(0.2, 0.6)
     lamp = (1.0 - 0.5 * ambient) * rng.uniform(0.6, 1.3) * (1.0 + rng.normal(size=3) * 0.08)
-    light = ambient * (1.0 + rng.normal(size=3) * 0.08) + lamp * (
-        0.8 * np.maximum(facing, 0.0) + 0.1 * (facing + 1.0)
-    )[:, None]
+    light = (
+        ambient * (1.0 + rng.normal(size=3) * 0.08)
+        + lamp * (0.8 * np.maximum(facing, 0.0) + 0.1 * (facing + 1.0))[:, None]
+    )
     image = np.zeros((*inside.shape, 3), np.float32)
     image[inside] = np.clip(coat.paint(seen[:, :3], seen[:, 3:6]) * light, 0.0, 1.0)
     return image
@@ -93,7 +94,9 @@ class Backgrounds:
         part = picture[top : top + size, left : left + size]
         if rng.random() < 0.5:
             part = part[:, ::-1]
-        return np.clip(part * rng.uniform(0.5, 1.4, 3) + rng.uniform(-0.15, 0.15), 0.0, 1.0).astype(np.float32)
+        return np.clip(part * rng.uniform(0.5, 1.4, 3) + rng.uniform(-0.15, 0.15), 0.0, 1.0).astype(
+            np.float32
+        )
 
 
 def occluded(

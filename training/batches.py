@@ -87,7 +87,9 @@ def stack_references(groups: list[Group], joints: int, *, views: bool) -> Refere
         view_points=torch.from_numpy(
             np.stack(
                 [
-                    _pad(g.view_points.transpose(1, 0, 2), joints).transpose(1, 0, 2)[: 0 if s is None else None]
+                    _pad(g.view_points.transpose(1, 0, 2), joints).transpose(1, 0, 2)[
+                        : 0 if s is None else None
+                    ]
                     for g, s in zip(groups, shown, strict=True)
                 ]
             )

@@ -86,7 +86,9 @@ class Character:
             clips=tuple(clips),
             limbs=_limbs(pack.parents, twins),
             twins=twins,
-            stiffness=np.where(pack.is_tail, 0.0, np.where(below > 0.45, 0.4, np.where(below > 0.25, 0.6, 1.0))),
+            stiffness=np.where(
+                pack.is_tail, 0.0, np.where(below > 0.45, 0.4, np.where(below > 0.25, 0.6, 1.0))
+            ),
         )
 
     def varied(self, rng: np.random.Generator) -> Character:
@@ -137,9 +139,7 @@ class Character:
 
     def posed_vertices(self, rotations: Array, positions: Array) -> Array:
         """(..., V, 3)."""
-        return skinned(
-            self.vertices, self.skin_joints, self.skin_weights, self.rest, rotations, positions
-        )
+        return skinned(self.vertices, self.skin_joints, self.skin_weights, self.rest, rotations, positions)
 
 
 def _twins(rest: Array) -> NDArray[np.int32]:
@@ -147,7 +147,9 @@ def _twins(rest: Array) -> NDArray[np.int32]:
     distances = np.linalg.norm(reflected[:, None] - rest[None], axis=-1)
     nearest = distances.argmin(1)
     near = distances.min(1) < 0.05
-    return np.where(near & (nearest[nearest] == np.arange(len(rest))), nearest, np.arange(len(rest))).astype(np.int32)
+    return np.where(near & (nearest[nearest] == np.arange(len(rest))), nearest, np.arange(len(rest))).astype(
+        np.int32
+    )
 
 
 def _limbs(parents: NDArray[np.int32], twins: NDArray[np.int32]) -> tuple[tuple[int, ...], ...]:

@@ -22,5 +22,7 @@ def load_characters(folder: Path, side: Side, *, need_clips: bool = False) -> li
         if side_of(pack.family) == side and usable and (pack.clips or not need_clips):
             characters.append(Character.from_pack(pack))
     if not characters:
-        raise FileNotFoundError(f"No rig packs of the {side} side in {folder}: run 'python -m training packs'.")
+        raise FileNotFoundError(
+            f"No rig packs of the {side} side in {folder}: run 'python -m training packs'."
+        )
     return characters

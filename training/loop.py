@@ -105,7 +105,11 @@ class Trainer:
 
     def record(self, figures: dict[str, float]) -> None:
         """Append a row to the curve."""
-        row = {"step": self.step, "seconds": round(self.seconds), **{k: round(v, 5) for k, v in figures.items()}}
+        row = {
+            "step": self.step,
+            "seconds": round(self.seconds),
+            **{k: round(v, 5) for k, v in figures.items()},
+        }
         path = self.folder / CURVE
         new = not path.exists()
         with path.open("a", newline="") as stream:
@@ -124,7 +128,11 @@ class Trainer:
         save_every: float = 180.0,
     ) -> None:
         """Train until ``steps`` are done. Saves and evaluates by the clock (seconds), and at the end."""
-        before, saved, evaluated = time.monotonic(), time.monotonic(), time.monotonic() - evaluate_every + 120.0
+        before, saved, evaluated = (
+            time.monotonic(),
+            time.monotonic(),
+            time.monotonic() - evaluate_every + 120.0,
+        )
         self.network.train()
         while self.step < steps:
             self.update(*train_step())

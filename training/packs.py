@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,15 @@ from .split import family_of
 log = logging.getLogger(__name__)
 LONGEST_CLIP = 10.0  # seconds
 SUFFIXES = (".blend", ".glb", ".gltf", ".fbx")
-ReadRig = Callable[[Any], Rig]
 
 
-def make_packs(sources: list[Path], folder: Path, read_rig: ReadRig) -> None:
+def make_packs(sources: list[Path], folder: Path) -> None:
     """Turn every asset under the sources into a pack; say what was dropped and why."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in asset_files(sources):
         name = pack_name(path)
         try:
-            pack = make_pack(path, name, read_rig)
+            pack = make_pack(path, name)
         except Exception as error:  # one broken asset must not end the run
             log.warning("%s: left out (%s: %s)", name, type(error).__name__, error)
             continue
@@ -68,9 +67,11 @@ def pack_name(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", f"{path.parent.name}-{path.stem}")
 
 
-def make_pack(path: Path, name: str, read_rig: ReadRig) -> Pack | None:
+def make_pack(path: Path, name: str) -> Pack | None:
     """Import one file and read its rig and clips; None where it has no rig."""
     import bpy
+
+    from mocapanything_addon.scene.read_rig import read_rig
 
     _import_asset(path)
     armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
@@ -216,3 +217,17 @@ def _clip_from_matrices(name: str, matrices: NDArray[np.float64], rig: Rig) -> M
     local[:, 0] = turned[:, 0]
     local[:, rig.is_tail] = np.eye(3)
     return MotionClip(name, local.astype(np.float32), matrices[:, 0, :3, 3].astype(np.float32))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line; see README.md."""
+    parser = argparse.ArgumentParser(prog="python -m training packs", description=__doc__)
+    parser.add_argument("sources", nargs="+", type=Path, help="asset files, or folders of them")
+    parser.add_argument("--output", type=Path, default=Path("data/packs"))
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    make_packs(options.sources, options.output)
+
+
+if __name__ == "__main__":
+    main()

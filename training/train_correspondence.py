@@ -70,7 +70,9 @@ def predict(network: CorrespondenceNetwork, batch: CorrespondenceBatch) -> Point
     )
 
 
-def correspondence_loss(evidence: PointEvidence, batch: CorrespondenceBatch) -> tuple[Tensor, dict[str, float]]:
+def correspondence_loss(
+    evidence: PointEvidence, batch: CorrespondenceBatch
+) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy of the search map, distance and its Laplace scale, visibility, depth and its scale."""
     valid = batch.valid.float()
     count = valid.sum()
@@ -156,7 +158,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/correspondence"))
     parser.add_argument("--steps", type=int, default=20000, help="budget: the cosine ends here")
     parser.add_argument("--rate", type=float, default=1.2e-3)
-    parser.add_argument("--backgrounds", type=Path, help="folder of pictures and videos to put behind the subject")
+    parser.add_argument(
+        "--backgrounds", type=Path, help="folder of pictures and videos to put behind the subject"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
@@ -169,7 +173,9 @@ def main(arguments: list[str] | None = None) -> None:
     characters = load_characters(options.packs, "train")
     pool = Pool(SceneMaker(characters, rng, Backgrounds(rng, options.backgrounds)), rng)
     validation = fixed_groups(options.packs, "validation", VALIDATION_GROUPS)
-    print(f"{len(characters)} characters, {sum(p.numel() for p in network.parameters())} parameters", flush=True)
+    print(
+        f"{len(characters)} characters, {sum(p.numel() for p in network.parameters())} parameters", flush=True
+    )
 
     def train_step() -> tuple[Tensor, dict[str, float]]:
         batch = pool.batch()

@@ -151,7 +151,9 @@ class WindowMaker:
         if not self.easy and rng.random() < 0.35:
             held = random_pose(character, rng)
             held[0] = np.eye(3)
-            local = local @ geodesic(np.tile(np.eye(3), held.shape[:-2] + (1, 1)), held, np.full(len(held), 0.5))
+            local = local @ geodesic(
+                np.tile(np.eye(3), held.shape[:-2] + (1, 1)), held, np.full(len(held), 0.5)
+            )
         turn = about_up(rng.uniform(0.0, 2.0 * np.pi))
         local = local.copy()
         local[:, 0] = turn @ local[:, 0]
@@ -180,7 +182,9 @@ class WindowMaker:
         rng = self.rng
         frames, joints = positions.shape[:2]
         level = np.exp(rng.uniform(np.log(0.005), np.log(0.05)))
-        sigma = level * np.exp(rng.normal(size=joints) * 0.5) * np.exp(rng.normal(size=(frames, joints)) * 0.2)
+        sigma = (
+            level * np.exp(rng.normal(size=joints) * 0.5) * np.exp(rng.normal(size=(frames, joints)) * 0.2)
+        )
         # Half of a network's error stays with the joint for the whole window.
         noise = rng.normal(size=(1, joints, 2)) * 0.7 + rng.normal(size=(frames, joints, 2)) * 0.7
         true, guessed = (positions - eye) @ axes.T, (guess - eye) @ axes.T
@@ -195,7 +199,12 @@ class WindowMaker:
 
 
 def fit_estimate(
-    character: Character, local: Array, root: Array, camera_axes: Array, times: Array, rng: np.random.Generator
+    character: Character,
+    local: Array,
+    root: Array,
+    camera_axes: Array,
+    times: Array,
+    rng: np.random.Generator,
 ) -> tuple[Array, Array]:
     """What a fit to outlines and flow makes of a motion: local rotations (T, J, 3, 3) and root positions (T, 3).
 

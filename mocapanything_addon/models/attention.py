@@ -22,9 +22,7 @@ class AttentionBlock(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.project = nn.Linear(width, width)
         self.norm_feed_forward = nn.LayerNorm(width)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
-        )
+        self.feed_forward = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
         """Tokens (B, N, width); bias broadcastable to (B, heads, N, N). Returns (B, N, width)."""
@@ -84,9 +82,7 @@ class Fourier(nn.Module):
 
     def __init__(self, octaves: int = 4) -> None:
         super().__init__()
-        self.register_buffer(
-            "frequencies", torch.pi * 2.0 ** torch.arange(octaves).float(), persistent=False
-        )
+        self.register_buffer("frequencies", torch.pi * 2.0 ** torch.arange(octaves).float(), persistent=False)
 
     frequencies: Tensor
 

@@ -5,26 +5,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ik.camera import Camera
+from ..fit.decimate import FitMesh
+from ..jobs.rig import Rig
+from ..jobs.views import ReferenceView, ReferenceViews
 from .skeleton_graph import hop_distances, relations
 
 JOINT_FEATURES = 11
 SURFACE_POINTS = 96
 VIEW_SIZE = 64
 """Reference views are shrunk to this many pixels a side."""
-
-
-@dataclass(frozen=True, eq=False)
-class ReferenceViews:
-    """Renders of the rig in rest pose from known cameras."""
-
-    images: NDArray[np.uint8]
-    """(N, h, w, 4) RGBA, transparent background."""
-    cameras: tuple[Camera, ...]
-    """(N,) in armature space."""
+VIEW_MARGIN = 1.2
+"""Side of a view's cut-out over the longer side of the character in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +49,33 @@ class ReferenceInput:
     """(N, 4, VIEW_SIZE, VIEW_SIZE) premultiplied RGB and coverage, 0 to 1."""
     view_points: NDArray[np.float32]
     """(N, J, 2) where each joint projects in each view, -1 to 1 across the image, x right, y down."""
+    surface_vertices: NDArray[np.int32]
+    """(S,) the mesh's vertices that the surface points are."""
+
+
+def reference_input(rig: Rig, mesh: FitMesh, views: ReferenceViews | None = None) -> ReferenceInput:
+    """Prepare a rig. The mesh is the fit's; damaged or missing views are the caller's to report."""
+    turn = to_normalised(rig.up)
+    origin, size = rig.rest_positions[0], rig.size
+    rest = (rig.rest_positions - origin) @ turn.T / size
+    vertices = (mesh.vertices - origin) @ turn.T / size
+    chosen = sample_surface(mesh.vertices, mesh.skin_joints, mesh.skin_weights)
+    shown = [] if views is None else [_shrunk_view(v, rig.rest_positions) for v in views.views]
+    return ReferenceInput(
+        joint_positions=rest.astype(np.float32),
+        joint_features=joint_features(rest, rig.parents, rig.is_tail, mesh.skin_joints, mesh.skin_weights),
+        hops=hop_distances(rig.parents),
+        relations=relations(rig.parents),
+        surface_positions=vertices[chosen].astype(np.float32),
+        surface_normals=vertex_normals(vertices, mesh.faces)[chosen].astype(np.float32),
+        surface_joints=mesh.skin_joints[chosen],
+        surface_weights=mesh.skin_weights[chosen].astype(np.float32),
+        views=np.stack([v[0] for v in shown])
+        if shown
+        else np.zeros((0, 4, VIEW_SIZE, VIEW_SIZE), np.float32),
+        view_points=np.stack([v[1] for v in shown]) if shown else np.zeros((0, len(rest), 2), np.float32),
+        surface_vertices=chosen,
+    )
 
 
 def to_normalised(up: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,3 +151,29 @@ def sample_surface(
         distance = np.minimum(distance, np.linalg.norm(places - places[chosen[-1]], axis=1))
         chosen.append(int(np.argmax(distance * stretch)))
     return np.array(chosen, np.int32)
+
+
+def _shrunk_view(
+    view: ReferenceView, joints: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The character of one view, cut out square, premultiplied (4, VIEW_SIZE, VIEW_SIZE), and the joints in it."""
+    encoded = np.frombuffer(view.image.read_bytes(), np.uint8)
+    image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 3 or image.shape[2] != 4:
+        raise ValueError(f"{view.image.name} is no picture with transparency")
+    rgba = image[..., [2, 1, 0, 3]].astype(np.float32) / np.iinfo(image.dtype).max
+    rgba[..., :3] *= rgba[..., 3:]
+    rows, columns = (np.flatnonzero((rgba[..., 3] > 0.5).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        raise ValueError(f"{view.image.name} shows nothing")
+    low = np.array([columns[0], rows[0]], float)
+    high = np.array([columns[-1] + 1, rows[-1] + 1], float)
+    side = float((high - low).max()) * VIEW_MARGIN
+    corner = 0.5 * (low + high) - 0.5 * side
+    square = np.zeros((round(side), round(side), 4), np.float32)
+    left, top = (int(v) for v in np.round(corner))
+    part = rgba[max(top, 0) : top + len(square), max(left, 0) : left + len(square)]
+    square[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]] = part
+    small = cv2.resize(square, (VIEW_SIZE, VIEW_SIZE), interpolation=cv2.INTER_AREA)
+    points = (view.camera.project(joints) + 0.5 - corner) / side * 2.0 - 1.0
+    return small.transpose(2, 0, 1), points.astype(np.float32)

@@ -93,9 +93,7 @@ class ReferenceEncoder(nn.Module):
 
 
 def _convolution(inside: int, outside: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, 2, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()
-    )
+    return nn.Sequential(nn.Conv2d(inside, outside, 3, 2, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU())
 
 
 def _skin_matrix(batch: ReferenceBatch) -> Tensor:

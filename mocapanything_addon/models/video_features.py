@@ -67,10 +67,16 @@ class VideoFeatures(nn.Module):
         super().__init__()
         first, half, quarter, eighth = widths
         self.frame_stem = _convolution(FRAME_CHANNELS, first, 2)
-        self.estimate_stem = nn.Sequential(_convolution(ESTIMATE_CHANNELS, first, 2), _convolution(first, first))
+        self.estimate_stem = nn.Sequential(
+            _convolution(ESTIMATE_CHANNELS, first, 2), _convolution(first, first)
+        )
         self.merge = _convolution(2 * first, half)
-        self.down_quarter = nn.Sequential(_convolution(half, quarter, 2), _Residual(quarter), _Residual(quarter))
-        self.down_eighth = nn.Sequential(_convolution(quarter, eighth, 2), _Residual(eighth), _Residual(eighth))
+        self.down_quarter = nn.Sequential(
+            _convolution(half, quarter, 2), _Residual(quarter), _Residual(quarter)
+        )
+        self.down_eighth = nn.Sequential(
+            _convolution(quarter, eighth, 2), _Residual(eighth), _Residual(eighth)
+        )
         self.up_quarter = nn.Conv2d(eighth, quarter, 1)
         self.smooth_quarter = _Residual(quarter)
         self.up_half = nn.Conv2d(quarter, half, 1)
@@ -140,7 +146,9 @@ class VideoFeatures(nn.Module):
         half = self.merge(torch.cat([self.frame_stem(frame), self.estimate_stem(estimate)], 1))
         quarter = self.down_quarter(half)
         eighth = self.down_eighth(quarter)
-        quarter = self.smooth_quarter(quarter + functional.interpolate(self.up_quarter(eighth), scale_factor=2.0))
+        quarter = self.smooth_quarter(
+            quarter + functional.interpolate(self.up_quarter(eighth), scale_factor=2.0)
+        )
         half = self.smooth_half(half + functional.interpolate(self.up_half(quarter), scale_factor=2.0))
         return half.contiguous(), quarter.contiguous(), eighth
 
@@ -181,7 +189,9 @@ def _sampled(half: Tensor, quarter: Tensor, places: Tensor) -> Tensor:
     """(B, K, channels of both maps) features at places, which are pulled to the border when outside."""
     grid = places.clamp(-1.2, 1.2)[:, :, None]
     samples = [
-        functional.grid_sample(image, grid, align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
+        functional.grid_sample(image, grid, align_corners=False, padding_mode="border")[..., 0].transpose(
+            1, 2
+        )
         for image in (half, quarter)
     ]
     return torch.cat(samples, -1)

@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The learned modules as the worker uses them: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..fit.clip import SubjectClip
+from ..fit.decimate import FitMesh, decimate
+from ..fit.evidence.correspondence import Correspondences
+from ..fit.prior import PosePrior
+from ..fit.renderer import Renderer
+from ..fit.sampling import MeshPoints
+from ..ik.camera import Camera
+from ..ik.kinematics import Pose
+from ..ik.rotations import nearest_rotation, quaternion_from_matrix
+from ..jobs.errors import CaptureError
+from ..jobs.rig import Rig
+from ..jobs.views import ReferenceViews
+from .correspondence_network import CorrespondenceNetwork
+from .images import cut_window, draw_estimate, from_places, mask_window, standardised_frame, to_places
+from .motion_decoder import WINDOW, DecodedMotion, MotionDecoder
+from .motion_features import MotionInput, confidence_of, frame_motion_features, joint_motion_features
+from .reference import ReferenceInput, reference_input, to_normalised
+from .reference_encoder import ReferenceBatch
+from .registry import DEFAULT_FOLDER, WeightsEntry, load_network, read_manifest
+from .skinning import skinned
+from .video_features import IMAGE_SIZE, PointEvidence
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+FRAMES_AT_ONCE = 16
+WINDOWS_AT_ONCE = 8
+MEAN_DISTANCE = float(np.sqrt(np.pi / 2.0))
+"""Mean distance of a normal cloud in the plane from its middle, in standard deviations an axis."""
+TAIL_SIGMA = 0.05
+"""Radians: a tail joint does not turn of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A rig, encoded. Points are its J joints followed by S surface points; K = J + S."""
+
+    rig: Rig
+    mesh: FitMesh
+    inputs: ReferenceInput
+    queries: Tensor
+    """(K, width) for the correspondence network."""
+    batch: ReferenceBatch
+    """Of this one rig, for the decoder."""
+
+    @property
+    def point_count(self) -> int:
+        return self.rig.joint_count + len(self.inputs.surface_positions)
+
+    def posed_points(self, pose: Pose) -> tuple[Array, Array]:
+        """The mesh's vertices (T, V, 3) and the points (T, K, 3) under a pose, armature space."""
+        vertices = skinned(
+            self.mesh.vertices,
+            self.mesh.skin_joints,
+            self.mesh.skin_weights,
+            self.rig.rest_positions,
+            pose.global_rotations,
+            pose.positions,
+        )
+        surface = vertices[:, self.inputs.surface_vertices]
+        return vertices, np.concatenate([pose.positions, surface], 1)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPoints:
+    """Where the points of a reference are in T frames. Source pixels."""
+
+    joint_count: int
+    surface: MeshPoints
+    """(S,) the surface points on the fit's mesh."""
+    places: Array
+    """(T, K, 2)."""
+    sigma: Array
+    """(T, K) standard deviation an axis; infinite in frames without a subject."""
+    visibility: Array
+    """(T, K) probability that the point itself is seen, not hidden behind the body or something else."""
+    depth_shift: Array
+    """(T, K) how much farther away than the estimate, armature units."""
+
+    def at(self, frame: int, *, largest_sigma: float = np.inf, hidden_factor: float = 2.0) -> Correspondences:
+        """One frame as evidence for the fit.
+
+        Args:
+            frame: Which.
+            largest_sigma: Points known less well than this (source pixels) are left out.
+            hidden_factor: A point that is surely hidden has its sigma multiplied by this.
+        """
+        hidden = 1.0 - self.visibility[frame]
+        sigma = self.sigma[frame] * (1.0 + (hidden_factor - 1.0) * hidden)
+        chosen = np.flatnonzero(np.isfinite(sigma) & (sigma <= largest_sigma))
+        count = len(self.surface)
+        joints = np.concatenate([np.arange(self.joint_count), np.full(count, -1)])
+        # Joints have no place on the surface; the fit looks at `points` only where `joints` is -1.
+        on_surface = np.where(chosen < self.joint_count, 0, chosen - self.joint_count)
+        return Correspondences(
+            frame=frame,
+            joints=joints[chosen].astype(np.intp),
+            points=self.surface[on_surface],
+            places=self.places[frame, chosen],
+            sigma=sigma[chosen],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedClip:
+    """What the motion decoder makes of T frames. J joints."""
+
+    prior: PosePrior
+    root_positions: Array
+    """(T, 3) armature space."""
+    contact: Array
+    """(T, J) probability that the joint rests on the ground."""
+
+
+class Networks:
+    """The three modules with their weights. Deterministic on a CPU.
+
+    Args:
+        correspondence: Reference encoder and video features.
+        decoder: Motion decoder.
+        device: Where they are.
+        entries: What was loaded, for the report.
+    """
+
+    def __init__(
+        self,
+        correspondence: CorrespondenceNetwork,
+        decoder: MotionDecoder,
+        device: torch.device,
+        entries: tuple[WeightsEntry, ...] = (),
+    ) -> None:
+        self.correspondence = correspondence.eval()
+        self.decoder = decoder.eval()
+        self.device = device
+        self.entries = entries
+
+    @classmethod
+    def load(cls, folder: Path = DEFAULT_FOLDER, device: str = "cpu") -> Networks:
+        """Read the weights.
+
+        Args:
+            folder: With ``weights.json`` and the files it lists.
+            device: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the best there is.
+
+        Raises:
+            CaptureError: ``weights_missing`` or ``weights_damaged``.
+        """
+        chosen = _best_device() if device == "auto" else torch.device(device)
+        entries = read_manifest(folder)
+        missing = {"correspondence", "decoder"} - set(entries)
+        if missing:
+            raise CaptureError(
+                f"The list of weights in {folder} names no {' and no '.join(sorted(missing))} network.",
+                code="weights_damaged",
+            )
+        correspondence = load_network(folder, entries["correspondence"], chosen)
+        decoder = load_network(folder, entries["decoder"], chosen)
+        assert isinstance(correspondence, CorrespondenceNetwork)
+        assert isinstance(decoder, MotionDecoder)
+        return cls(correspondence, decoder, chosen, (entries["correspondence"], entries["decoder"]))
+
+    @torch.inference_mode()
+    def encode(self, rig: Rig, views: ReferenceViews | None = None, mesh: FitMesh | None = None) -> Reference:
+        """Encode a rig once a capture.
+
+        Args:
+            rig: The character.
+            views: Renders in rest pose; None where there are none.
+            mesh: The fit's mesh of this rig, when it is known already.
+
+        Raises:
+            ValueError: a view cannot be read or shows nothing.
+            OSError: a view's file is missing.
+        """
+        mesh = mesh or decimate(rig)
+        inputs = reference_input(rig, mesh, views)
+        batch = _reference_batch(inputs, self.device)
+        queries = self.correspondence.queries(batch)[0]
+        return Reference(rig, mesh, inputs, queries, batch)
+
+    @torch.inference_mode()
+    def correspond(
+        self,
+        reference: Reference,
+        clip: SubjectClip,
+        pose: Pose,
+        camera: Camera,
+        *,
+        progress: Progress | None = None,
+    ) -> FoundPoints:
+        """Find the rig's points in every frame, starting from an estimate.
+
+        Args:
+            reference: From :meth:`encode`.
+            clip: T frames of the subject.
+            pose: The estimate, T frames.
+            camera: Of the source image, armature space.
+            progress: Called with ("correspond", done, total) after every few frames.
+        """
+        count, points = clip.frame_count, reference.point_count
+        size = reference.rig.size
+        vertices, at = reference.posed_points(pose)
+        estimated = camera.project(at)
+        depths = camera.to_camera(at)[..., 2]
+        places = estimated.copy()
+        sigma = np.full((count, points), np.inf)
+        visibility, depth_shift = np.zeros((count, points)), np.zeros((count, points))
+        renderer = Renderer(reference.mesh.faces)
+        rest = _normalised(reference.rig, reference.mesh.vertices)
+        windows = [mask_window(clip.mask[t], clip.crops[t], IMAGE_SIZE) for t in range(count)]
+        shown = [t for t in range(count) if windows[t] is not None]
+        for first in range(0, len(shown), FRAMES_AT_ONCE):
+            frames = shown[first : first + FRAMES_AT_ONCE]
+            color, mask, drawn, local = [], [], [], []
+            for t in frames:
+                window = windows[t]
+                assert window is not None
+                color.append(cut_window(clip.color[t], clip.crops[t], window))
+                mask.append(cut_window(clip.mask[t], clip.crops[t], window))
+                drawn.append(draw_estimate(renderer, rest, vertices[t], camera, window))
+                local.append(to_places(estimated[t], window))
+            evidence = self._find(
+                reference,
+                np.stack(color),
+                np.stack(mask),
+                np.stack(drawn),
+                np.stack(local),
+                (depths[frames] - depths[frames, :1]) / size,
+            )
+            for index, t in enumerate(frames):
+                window = windows[t]
+                assert window is not None
+                places[t] = from_places(_numpy(evidence.places[index]), window)
+                scale = np.exp(_numpy(evidence.log_scale[index]))
+                sigma[t] = 0.5 * window.side * scale / MEAN_DISTANCE
+                visibility[t] = _numpy(torch.sigmoid(evidence.visibility[index]))
+                depth_shift[t] = size * _numpy(evidence.depth_shift[index])
+            if progress is not None:
+                progress("correspond", min(first + FRAMES_AT_ONCE, len(shown)), len(shown))
+        return FoundPoints(
+            joint_count=reference.rig.joint_count,
+            surface=_corners_as_points(reference.mesh.faces, reference.inputs.surface_vertices),
+            places=places,
+            sigma=sigma,
+            visibility=visibility,
+            depth_shift=depth_shift,
+        )
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        reference: Reference,
+        times: Array,
+        pose: Pose,
+        camera: Camera,
+        joint_points: Array,
+        joint_sigma: Array,
+        *,
+        progress: Progress | None = None,
+    ) -> DecodedClip:
+        """A pose prior from the estimate and from where the video shows the joints.
+
+        Long clips run in overlapping windows whose answers are blended.
+
+        Args:
+            reference: From :meth:`encode`.
+            times: (T,) seconds.
+            pose: The estimate, T frames.
+            camera: Of the source image, armature space.
+            joint_points: (T, J, 2) source pixels.
+            joint_sigma: (T, J) their standard deviation, source pixels; infinite where nothing is known.
+            progress: Called with ("decode", done, total) after every few windows.
+        """
+        motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma)
+        joints, frames = joint_motion_features(motion), frame_motion_features(motion)
+        count, joint_count = joints.shape[:2]
+        raw = np.zeros((count, joint_count, 3, 3))
+        log_sigma, contact = np.zeros((count, joint_count)), np.zeros((count, joint_count))
+        shift, total = np.zeros((count, 3)), np.zeros(count)
+        starts = window_starts(count)
+        for first in range(0, len(starts), WINDOWS_AT_ONCE):
+            some = starts[first : first + WINDOWS_AT_ONCE]
+            spans = [np.arange(s, min(s + WINDOW, count)) for s in some]
+            out = self._decode(reference, joints, frames, motion.times, spans)
+            for index, span in enumerate(spans):
+                # The middle of a window knows more of its past and future than its ends do.
+                hat = 1.0 + np.minimum(np.arange(len(span)), np.arange(len(span))[::-1])
+                at, keep = span, slice(0, len(span))
+                raw[at] += hat[:, None, None, None] * _numpy(out.rotations[index, keep])
+                log_sigma[at] += hat[:, None] * _numpy(out.log_sigma[index, keep])
+                contact[at] += hat[:, None] * _numpy(torch.sigmoid(out.contact[index, keep]))
+                shift[at] += hat[:, None] * _numpy(out.root_shift[index, keep])
+                total[at] += hat
+            if progress is not None:
+                progress("decode", min(first + WINDOWS_AT_ONCE, len(starts)), len(starts))
+        raw /= total[:, None, None, None]
+        turn, body = to_normalised(reference.rig.up), motion.rotations[:, 0]
+        local = nearest_rotation(raw + 1e-9 * np.eye(3))
+        local[:, 0] = body @ local[:, 0]
+        local = turn.T @ local @ turn
+        tails = reference.rig.is_tail
+        local[:, tails] = np.eye(3)
+        sigma = np.exp(log_sigma / total[:, None])
+        sigma[:, tails] = TAIL_SIGMA
+        root_shift = np.einsum("tab,tb->ta", body, shift / total[:, None]) @ turn * reference.rig.size
+        return DecodedClip(
+            prior=PosePrior(quaternion_from_matrix(local), sigma),
+            root_positions=pose.positions[:, 0] + root_shift,
+            contact=contact / total[:, None],
+        )
+
+    def _find(
+        self,
+        reference: Reference,
+        color: NDArray[np.uint8],
+        mask: NDArray[np.uint8],
+        drawn: NDArray[np.float16],
+        places: Array,
+        depths: Array,
+    ) -> PointEvidence:
+        count = len(color)
+        frame = standardised_frame(self._tensor(color), self._tensor(mask))
+        return self.correspondence.video(
+            frame.contiguous(memory_format=torch.channels_last),
+            self._tensor(drawn).float().contiguous(memory_format=torch.channels_last),
+            reference.queries[None].expand(count, -1, -1),
+            self._tensor(places.astype(np.float32)),
+            self._tensor(depths.astype(np.float32)),
+            torch.ones(count, reference.point_count, dtype=torch.bool, device=self.device),
+        )
+
+    def _decode(
+        self,
+        reference: Reference,
+        joints: NDArray[np.float32],
+        frames: NDArray[np.float32],
+        times: Array,
+        spans: list[NDArray[np.intp]],
+    ) -> DecodedMotion:
+        length = max(len(span) for span in spans)
+        padded = [np.concatenate([span, np.repeat(span[-1:], length - len(span))]) for span in spans]
+        seen = np.stack([np.arange(length) < len(span) for span in spans])
+        clock = np.stack([times[p] - times[p[0]] for p in padded]).astype(np.float32)
+        return self.decoder(
+            _repeated(reference.batch, len(spans)),
+            self._tensor(np.stack([joints[p] for p in padded])),
+            self._tensor(np.stack([frames[p] for p in padded])),
+            self._tensor(clock),
+            self._tensor(seen),
+        )
+
+    def _tensor(self, array: NDArray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
+def window_starts(count: int) -> list[int]:
+    """First frames of overlapping windows that cover ``count`` frames."""
+    if count <= WINDOW:
+        return [0]
+    starts = list(range(0, count - WINDOW, WINDOW // 2))
+    return [*starts, count - WINDOW]
+
+
+def _motion_input(
+    rig: Rig, times: Array, pose: Pose, camera: Camera, points: Array, sigma: Array
+) -> MotionInput:
+    """Everything in normalised space."""
+    turn, size = to_normalised(rig.up), rig.size
+    depth = np.maximum(camera.to_camera(pose.positions)[..., 2], 1e-3 * size)
+    per_pixel = depth / camera.focal / size
+    known = np.isfinite(sigma) & np.isfinite(points).all(-1)
+    residuals = (
+        np.where(known[..., None], points - camera.project(pose.positions), 0.0) * per_pixel[..., None]
+    )
+    return MotionInput(
+        parents=rig.parents,
+        rest=_normalised(rig, rig.rest_positions),
+        times=np.asarray(times, float),
+        rotations=turn @ pose.global_rotations @ turn.T,
+        positions=_normalised(rig, pose.positions),
+        residuals=residuals,
+        confidence=np.where(known, confidence_of(np.where(known, sigma, 0.0) * per_pixel), 0.0),
+        camera_axes=camera.rotation @ turn.T,
+        camera_position=_normalised(rig, camera.position),
+    )
+
+
+def _normalised(rig: Rig, points: NDArray[np.floating]) -> Array:
+    return (points - rig.rest_positions[0]) @ to_normalised(rig.up).T / rig.size
+
+
+def _reference_batch(inputs: ReferenceInput, device: torch.device) -> ReferenceBatch:
+    def one(array: NDArray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
+
+    return ReferenceBatch(
+        joint_positions=one(inputs.joint_positions),
+        joint_features=one(inputs.joint_features),
+        valid=torch.ones(1, len(inputs.joint_positions), dtype=torch.bool, device=device),
+        hops=one(inputs.hops),
+        relations=one(inputs.relations),
+        surface_positions=one(inputs.surface_positions),
+        surface_normals=one(inputs.surface_normals),
+        surface_joints=one(inputs.surface_joints),
+        surface_weights=one(inputs.surface_weights),
+        views=one(inputs.views),
+        view_points=one(inputs.view_points),
+    )
+
+
+def _repeated(batch: ReferenceBatch, count: int) -> ReferenceBatch:
+    return ReferenceBatch(
+        **{name: value.expand(count, *value.shape[1:]) for name, value in vars(batch).items()}
+    )
+
+
+def _corners_as_points(faces: NDArray[np.int32], vertices: NDArray[np.int32]) -> MeshPoints:
+    """Vertices as points on the surface: a triangle each has them as a corner."""
+    triangle = np.zeros(int(faces.max()) + 1, np.int32)
+    corner = np.zeros(len(triangle), np.int32)
+    for k in range(3):
+        triangle[faces[:, k]], corner[faces[:, k]] = np.arange(len(faces)), k
+    return MeshPoints(triangle[vertices], np.eye(3)[corner[vertices]])
+
+
+def _numpy(tensor: Tensor) -> Array:
+    return tensor.detach().cpu().double().numpy()
+
+
+def _best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Averaged weights of the runs -> the package: safetensors, the manifest and the card."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from mocapanything_addon.models.registry import (
+    ARCHITECTURES,
+    DEFAULT_FOLDER,
+    MANIFEST,
+    SCHEMA_VERSION,
+)
+
+from .card import write_card
+from .loop import CHECKPOINT
+
+NETWORKS = ("correspondence", "decoder")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line; see README.md."""
+    parser = argparse.ArgumentParser(prog="python -m training export", description=__doc__)
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder with the runs of both networks"
+    )
+    parser.add_argument("--packs", type=Path, default=Path("data/packs"))
+    parser.add_argument("--output", type=Path, default=DEFAULT_FOLDER)
+    parser.add_argument(
+        "--no-figures", action="store_true", help="do not evaluate, keep no figures in the card"
+    )
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    manifest: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "card": "CARD.md", "networks": {}}
+    steps = {}
+    for name in NETWORKS:
+        state = torch.load(options.runs / name / CHECKPOINT, weights_only=True)
+        content = save_tensors(compact(state["average"]))
+        file = options.output / f"{name}.safetensors"
+        file.write_bytes(content)
+        steps[name] = int(state["step"])
+        manifest["networks"][name] = {
+            "file": file.name,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "config": default_config(ARCHITECTURES[name]),
+            "steps": steps[name],
+        }
+        print(f"{file.name}: {len(content) / 1e6:.1f} MB after {steps[name]} steps")
+    (options.output / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    write_card(options.output, steps, None if options.no_figures else options.packs)
+
+
+def default_config(architecture: type) -> dict[str, Any]:
+    """The size of a network as trained: the defaults of its class, written down lest they change."""
+    return {p.name: p.default for p in inspect.signature(architecture).parameters.values()}
+
+
+def compact(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Matrices in half precision; vectors (biases, statistics) as they are; counters left out."""
+    return {
+        name: (value.half() if value.ndim > 1 else value.float()).contiguous()
+        for name, value in state.items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+if __name__ == "__main__":
+    main()
