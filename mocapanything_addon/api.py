@@ -81,8 +81,8 @@ def capture(
         video: A video file, or a folder with one image per frame.
         settings: What may be chosen; None: the defaults.
         python: The Python that has PyTorch; None: see :func:`.jobs.worker_python.find_worker_python`.
-        output_folder: Where the job folder shall be, new or empty; None: among the extension's own files, and deleted
-            some time after.
+        output_folder: Where the job folder shall be, new or empty; None: among the extension's own files,
+            from where it goes some time after.
         overlay: Also draw the result over the video.
         progress: Called with each message about how far the capture is, and each warning.
 
@@ -109,7 +109,7 @@ def start_capture(
     output_folder: str | Path | None = None,
     overlay: bool = False,
 ) -> CaptureRun:
-    """Begin a capture that the caller keeps going by :meth:`CaptureRun.poll`; arguments as for :func:`capture`.
+    """Begin a capture that the caller keeps going with :meth:`CaptureRun.poll`; see :func:`capture`.
 
     Raises:
         BadInputError: What can be seen at once: no armature, no such video or mask, no Python for the worker.
@@ -223,8 +223,20 @@ class CaptureRun:
                 self._worker.close()
             self._fail(CancelledError())
 
-    def apply(self) -> CaptureResult:
+    @property
+    def frame_rate(self) -> float:
+        """The video's nominal frames per second. Only after ``Done``."""
+        return JobFolder(self._folder).load_solution().source_frame_rate
+
+    def remove_folder(self) -> None:
+        """Delete the job folder, for callers that took what they want from it."""
+        JobFolder(self._folder).remove()
+
+    def apply(self, scene: bpy.types.Scene | None = None) -> CaptureResult:
         """Write the result as a new Action. Only after ``Done``.
+
+        Args:
+            scene: Whose frame rate and first frame count; None: the current one.
 
         Raises:
             BadInputError: The armature is gone, or can no longer be animated.
@@ -237,7 +249,7 @@ class CaptureRun:
         job = JobFolder(self._folder)
         solution, report = job.load_solution(), job.load_report()
         name = f"{self._request.video.stem} {self._rig.name}"
-        written = write_action(self._armature(), self._rig, solution, name=name)
+        written = write_action(self._armature(), self._rig, solution, name=name, scene=scene)
         reported = report.get("warnings")
         warnings = [str(w) for w in reported] if isinstance(reported, list) else []
         return CaptureResult(

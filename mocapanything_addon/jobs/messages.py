@@ -7,7 +7,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TextIO
 
 from .errors import CaptureError, error_from_message
 
@@ -89,3 +94,21 @@ def decode(line: str) -> Message | None:
     except (ValueError, KeyError, TypeError):
         return None
     return None
+
+
+@contextmanager
+def private_stdout() -> Iterator[TextIO]:
+    """Keep standard output for messages: gives a stream to it, and turns everybody else's prints to stderr.
+
+    Also those of libraries that write to file descriptor 1 directly.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(kept, "w", encoding="utf-8", newline="\n", closefd=False) as stream:
+            yield stream
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -23,17 +23,6 @@ PROGRESS_SECONDS = 0.1
 """At most one progress message in so long, unless the stage changes or ends."""
 
 
-def private_stdout() -> TextIO:
-    """Keep standard output for messages: returns a stream to it, and turns everybody else's prints to stderr.
-
-    Also those of libraries that write to file descriptor 1 directly.
-    """
-    sys.stdout.flush()
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
-    return stream
-
-
 class Channel:
     """Sends messages. Exactly one terminal message goes out, the first."""
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from ..jobs.errors import CancelledError, CaptureError, ExitCode
 from ..jobs.files import replacing_file, writing_error
 from ..jobs.folder import JobFolder
-from ..jobs.messages import Done, Failed, Warned
+from ..jobs.messages import Done, Failed, Warned, private_stdout
 from ..jobs.request import Request
 from ..jobs.rig import Rig
 from ..jobs.solution import Solution
-from .channel import Cancellation, Channel, ProgressReporter, private_stdout
+from .channel import Cancellation, Channel, ProgressReporter
 from .report import Measurements, build_report
 
 log = logging.getLogger(__name__)
@@ -41,25 +41,25 @@ def main(arguments: Sequence[str], pipeline: Pipeline | None = None) -> int:
     parser.add_argument("--parent", type=int, help="end when this process is gone or closes stdin")
     options = parser.parse_args(arguments)
 
-    channel = Channel(private_stdout())
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    cancellation = Cancellation(channel)
-    cancellation.on_signals()
-    if options.parent is not None:
-        cancellation.on_parent(options.parent)
-    progress = ProgressReporter(channel, cancellation)
-    try:
-        progress("worker", 0, 1)
-        _work(JobFolder(options.job), pipeline, progress, channel)
-        # A cancel that came while the results were being written came too late to be true to.
+    with private_stdout() as stdout:
+        channel = Channel(stdout)
+        cancellation = Cancellation(channel)
+        cancellation.on_signals()
+        if options.parent is not None:
+            cancellation.on_parent(options.parent)
+        progress = ProgressReporter(channel, cancellation)
+        try:
+            progress("worker", 0, 1)
+            _work(JobFolder(options.job), pipeline, progress, channel)
+        except BaseException as exception:
+            error = _told(exception, options.job)
+            if not isinstance(error, CancelledError):
+                log.exception("the capture failed")
+            channel.send(Failed(error))
+            return int(error.exit_code)
         channel.send(Done())
-    except BaseException as exception:
-        error = _told(exception, options.job)
-        if not isinstance(error, CancelledError):
-            log.exception("the capture failed")
-        channel.send(Failed(error))
-        return int(error.exit_code)
-    return int(ExitCode.DONE)
+        return int(ExitCode.DONE)
 
 
 def _default_pipeline() -> Pipeline:

@@ -8,31 +8,32 @@ import json
 import platform
 import sys
 
+from ..jobs.messages import private_stdout
 from ..jobs.requirements import DISTRIBUTIONS
-from .channel import private_stdout
 
 
 def main() -> int:
     """Import everything the worker needs, and say what came of it."""
-    stream = private_stdout()
     modules: dict[str, str] = {}
     problems: dict[str, str] = {}
-    for name in DISTRIBUTIONS:
-        try:
-            modules[name] = str(getattr(importlib.import_module(name), "__version__", ""))
-        except ModuleNotFoundError as error:
-            problems[name] = "missing" if error.name == name else f"cannot be imported: {error}"
-        except Exception as error:  # a broken installation raises anything: OSError for a missing DLL, ...
-            problems[name] = f"cannot be imported: {error}"
-    answer = {
-        "type": "check",
-        "python": platform.python_version(),
-        "modules": modules,
-        "problems": problems,
-        "device": _device() if "torch" in modules else "",
-    }
-    stream.write(json.dumps(answer) + "\n")
-    stream.flush()
+    with private_stdout() as stream:
+        for name in DISTRIBUTIONS:
+            try:
+                modules[name] = str(getattr(importlib.import_module(name), "__version__", ""))
+            except ModuleNotFoundError as error:
+                problems[name] = "missing" if error.name == name else f"cannot be imported: {error}"
+            except (
+                Exception
+            ) as error:  # a broken installation raises anything: OSError for a missing DLL, ...
+                problems[name] = f"cannot be imported: {error}"
+        answer = {
+            "type": "check",
+            "python": platform.python_version(),
+            "modules": modules,
+            "problems": problems,
+            "device": _device() if "torch" in modules else "",
+        }
+        stream.write(json.dumps(answer) + "\n")
     return 0 if not problems else 2
 
 

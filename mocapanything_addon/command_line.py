@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line, of ``python -m mocapanything_addon`` and of ``blender --command mocapanything`` alike.
+
+Exit codes: 0 done, 2 bad input, 3 failed, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from . import api
+from .jobs.errors import BadInputError, CancelledError, CaptureError, ExitCode
+from .jobs.files import make_folder, replacing_file, writing_error
+from .jobs.messages import Failed, Message, Progress, Warned, encode, private_stdout
+from .jobs.settings import CaptureSettings, Quality
+
+OUTPUTS = ("output", "bvh", "report", "overlay")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command line; returns the exit code. Without ``--asset`` it works on the open file."""
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as end:  # argparse has said what is wrong, or shown the help
+        return int(end.code or 0)
+    with private_stdout() as stdout:
+        teller = _JsonTeller(stdout) if options.json else _TextTeller(stdout)
+        try:
+            with _signals_interrupt():
+                teller.done(_capture(options, teller))
+        except KeyboardInterrupt:
+            return teller.failed(CancelledError())
+        except CaptureError as error:
+            return teller.failed(error)
+        except Exception as error:
+            traceback.print_exc()
+            return teller.failed(CaptureError(f"{type(error).__name__}: {error}", code="internal"))
+    return int(ExitCode.DONE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mocapanything", description="Motion capture from video onto a rigged character."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    capture = commands.add_parser(
+        "capture",
+        help="capture the motion in a video onto a character",
+        description="Capture the motion in a video onto a rigged character, as keyframes on its own bones.",
+        epilog="Exit codes: 0 done, 2 bad input, 3 failed, 130 cancelled.",
+    )
+    add = capture.add_argument
+    add("--asset", type=Path, metavar="FILE", help="the character: .blend, .glb, .gltf or .fbx")
+    add("--video", type=Path, required=True, metavar="FILE", help="the video, or a folder of images")
+    add(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT.blend",
+        help="the animated character; never the asset",
+    )
+    add(
+        "--armature", metavar="NAME", help="where there are several; else that with the most skinned vertices"
+    )
+    add("--bvh", type=Path, metavar="OUT.bvh", help="also write the motion as BVH")
+    add("--report", type=Path, metavar="OUT.json", help="also write the report")
+    add("--overlay", type=Path, metavar="OUT.mp4", help="also draw the result over the video")
+    add("--quality", choices=[q.value for q in Quality], default=Quality.STANDARD.value)
+    add("--start", type=float, metavar="S", help="first moment of the video to use, seconds")
+    add("--end", type=float, metavar="S", help="last moment of the video to use, seconds")
+    add("--fov", type=float, metavar="DEG", help="the camera's field of view across the longer image side")
+    add("--mask", type=Path, metavar="VIDEO_OR_FOLDER", help="white where the subject is")
+    add("--seed", type=int, default=0, metavar="N")
+    add("--no-networks", action="store_true", help="fit to flow and outlines alone")
+    add("--python", type=Path, metavar="PY", help="the Python with PyTorch that does the work")
+    add("--json", action="store_true", help="messages as one JSON object a line on standard output")
+    return parser
+
+
+def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
+    """All of it; returns what was made, for the last message."""
+    settings = CaptureSettings(
+        quality=Quality(options.quality),
+        start_seconds=options.start,
+        end_seconds=options.end,
+        fov_degrees=options.fov,
+        mask=None if options.mask is None else str(options.mask),
+        use_networks=not options.no_networks,
+        seed=options.seed,
+    )
+    try:
+        import bpy
+    except ImportError as error:
+        raise BadInputError(
+            f"This Python has no Blender module to read and write characters with ({error}).",
+            "Install it (pip install bpy), or run: blender -b FILE.blend --command mocapanything capture ...",
+            code="bpy_missing",
+        ) from error
+    from .scene import asset_files
+
+    source = options.asset or (Path(bpy.data.filepath) if bpy.data.filepath else None)
+    if source is None:
+        raise BadInputError(
+            "No character is named, and no file is open.", "Use --asset FILE.", code="asset_missing"
+        )
+    source = source.expanduser().absolute()
+    outputs = _outputs(options, source)
+    with _ready_folders(outputs.values()):
+        if options.asset is not None:
+            asset_files.open_asset(source)
+        armature = asset_files.find_armature(options.armature)
+        scene = asset_files.scene_of(armature)
+        run = api.start_capture(
+            armature, options.video, settings, python=options.python, overlay="overlay" in outputs
+        )
+        try:
+            run.wait(teller.hear)
+            if source.suffix.lower() != ".blend":
+                asset_files.set_frame_rate(scene, run.frame_rate)
+            result = run.apply(scene)
+            asset_files.show_frames(scene, result.frame_start, result.frame_end)
+            _write(result, outputs)
+        finally:
+            if run.error is None:  # else all that is left of the folder is the log
+                run.remove_folder()
+    return {
+        "armature": result.rig.name,
+        "action": result.action.name,
+        "frames": result.frame_end - result.frame_start + 1,
+        **{name: str(path) for name, path in outputs.items()},
+    }
+
+
+def _outputs(options: argparse.Namespace, source: Path) -> dict[str, Path]:
+    """Name of the option -> absolute path, of those asked for."""
+    if options.output.suffix.lower() != ".blend":
+        raise BadInputError(f"--output must end in .blend, not {options.output.name}.", code="bad_output")
+    outputs = {
+        name: getattr(options, name).expanduser().absolute()
+        for name in OUTPUTS
+        if getattr(options, name) is not None
+    }
+    inputs = {source.resolve(), options.video.expanduser().resolve()}
+    for name, path in outputs.items():
+        if path.resolve() in inputs:
+            raise BadInputError(
+                f"--{name} {path} would replace an input file.", "Name another file.", code="bad_output"
+            )
+        if path.is_dir():
+            raise BadInputError(f"--{name} {path} is a folder.", "Name a file in it.", code="bad_output")
+    if len({path.resolve() for path in outputs.values()}) < len(outputs):
+        raise BadInputError("Two outputs have the same name.", code="bad_output")
+    return outputs
+
+
+@contextlib.contextmanager
+def _ready_folders(paths: Iterable[Path]) -> Iterator[None]:
+    """Make the folders of files that shall be written, and see before the long work that they can be.
+
+    Folders made here go again when the block fails.
+    """
+    made: list[Path] = []
+    try:
+        for folder in {path.parent for path in paths}:
+            missing = [f for f in (folder, *folder.parents) if not f.exists()]
+            make_folder(folder)
+            made += missing
+            try:
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+            except OSError as error:
+                raise writing_error(error, folder) from error
+        yield
+    except BaseException:
+        for folder in sorted(made, reverse=True):  # inner ones first
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _write(result: api.CaptureResult, outputs: dict[str, Path]) -> None:
+    """Write all files under temporary names, and only when all are there give them their own."""
+    from .scene.asset_files import save_blend
+
+    with contextlib.ExitStack() as stack:
+        places = {name: stack.enter_context(replacing_file(path)) for name, path in outputs.items()}
+        if "bvh" in places:
+            api.export_bvh(result, places["bvh"])
+        if "report" in places:
+            text = json.dumps(result.report, indent=2) + "\n"
+            places["report"].write_text(text, encoding="utf-8")
+        if "overlay" in places:
+            if result.overlay is None:
+                raise CaptureError("The capture made no overlay.", code="overlay_missing")
+            shutil.copyfile(result.overlay, places["overlay"])
+        save_blend(places["output"])
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Ctrl-C and a polite kill raise KeyboardInterrupt, also inside Blender, which would do otherwise."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.signal(number, interrupt) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+class _TextTeller:
+    """For people: progress and problems on stderr, what was made on stdout."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+        self._is_terminal = sys.stderr.isatty()
+        self._stage = ""
+
+    def hear(self, message: Message) -> None:
+        match message:
+            case Progress(stage, done, total):
+                text = f"{stage} {done}/{total}" if total > 1 else stage
+                if self._is_terminal:
+                    print(f"\r{text:<40}", end="", file=sys.stderr, flush=True)
+                elif stage != self._stage or done >= total > 1:
+                    print(text, file=sys.stderr, flush=True)
+                self._stage = stage
+            case Warned(text):
+                self._say(f"Warning: {text}")
+
+    def failed(self, error: CaptureError) -> int:
+        self._say(str(error) if isinstance(error, CancelledError) else f"Error: {error}")
+        return int(error.exit_code)
+
+    def _say(self, text: str) -> None:
+        print(f"\n{text}" if self._is_terminal and self._stage else text, file=sys.stderr, flush=True)
+
+    def done(self, made: dict[str, object]) -> None:
+        self._say(f"{made['frames']} frames on {made['armature']}")
+        for name in OUTPUTS:
+            if name in made:
+                print(f"{name}: {made[name]}", file=self._stdout)
+
+
+class _JsonTeller:
+    """For programs: the messages of the worker, and a ``done`` that says what was made, on stdout."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+
+    def hear(self, message: Message) -> None:
+        if isinstance(message, Progress | Warned):
+            self._write(encode(message))
+
+    def failed(self, error: CaptureError) -> int:
+        self._write(encode(Failed(error)))
+        return int(error.exit_code)
+
+    def done(self, made: dict[str, object]) -> None:
+        self._write(json.dumps({"type": "done", **made}))
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stdout, flush=True)
+
+
+_Teller = _TextTeller | _JsonTeller
