@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ik import rotations
 from ..jobs.errors import BadInputError
 from ..jobs.rig import Rig
 from .bone_chain import BoneChain
@@ -93,10 +94,12 @@ def drive(chain: BoneChain, states: dict[str, BoneState], rig: Rig, motion: Fram
             place = motion.positions[:, joint]
             if wanted.get(bone) != joint:
                 place = place + turned @ (chain.heads[bone] - rig.rest_positions[joint])
-            key.rotation = np.swapaxes(linear, -1, -2) @ turned @ chain.rest[bone, :3, :3]
+            # Blender's rest matrices can be off by 4e-5 from rotations, which angles near gimbal lock would amplify.
+            loose_fit = _inverse(base.rotation) @ turned @ chain.rest[bone, :3, :3]
+            key.rotation = rotations.matrix_from_quaternion(rotations.quaternion_from_matrix(loose_fit))
             offset = place - origin
             if np.abs(offset).max() > STILL * rig.size or bone == chain.index[bones[0]]:
-                key.location = np.einsum("...ji,...j->...i", base.axes, offset)
+                key.location = np.einsum("...ij,...j->...i", _inverse(base.axes), offset)
         poses[bone] = _reached(key, linear, base.axes, origin, len(motion))
         if key.location is not None and (key.connected or any(key.state.locked_location)):
             gap = float(np.linalg.norm(poses[bone][:, :3, 3] - place, axis=1).max())
@@ -133,3 +136,10 @@ def _reached(key: BoneKeys, linear: Array, axes: Array, origin: Array, count: in
         location = np.where(key.state.locked_location, key.state.location, location)
         pose[:, :3, 3] += np.einsum("...ij,...j->...i", axes, location)
     return pose
+
+
+def _inverse(matrices: Array) -> Array:
+    """(..., 3, 3) by Cramer's rule: several times faster than LAPACK on stacks of small matrices."""
+    a, b, c = np.moveaxis(matrices, -1, 0)
+    rows = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-2)
+    return rows / (rows[..., 0, :] * a).sum(-1)[..., None, None]
