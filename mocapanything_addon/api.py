@@ -23,11 +23,12 @@ from .jobs.client import WorkerRun, start_worker
 from .jobs.errors import BadInputError, CancelledError, CaptureError, ExitCode
 from .jobs.files import writing_error
 from .jobs.folder import JobFolder
-from .jobs.messages import Done, Failed, Message, Progress
+from .jobs.messages import Done, Failed, Message, Progress, Warned
 from .jobs.request import Request
 from .jobs.rig import Rig
 from .jobs.settings import CaptureSettings
 from .jobs.solution import Solution
+from .jobs.views import SCHEMA_VERSION as VIEWS_VERSION
 from .jobs.worker_python import find_worker_python
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class CaptureRun:
         self._request = request
         self._python = python
         self._folder = folder
-        self._preparation: Generator[Progress, None, None] | None = self._prepare()
+        self._preparation: Generator[Message, None, None] | None = self._prepare()
         self._cancelled = False
         self._rig: Rig | None = None
         self._worker: WorkerRun | None = None
@@ -277,7 +278,7 @@ class CaptureRun:
         except OSError as error:
             return [self._fail(writing_error(error, Path(error.filename or self._folder)))]
 
-    def _prepare(self) -> Generator[Progress, None, None]:
+    def _prepare(self) -> Generator[Message, None, None]:
         """Everything before the worker, in steps; says what it is going to do before each."""
         from .scene.read_rig import read_rig
 
@@ -296,18 +297,21 @@ class CaptureRun:
             job.remove()
             raise
 
-    def _render_views(self, rig: Rig, folder: Path) -> Generator[Progress, None, None]:
+    def _render_views(self, rig: Rig, folder: Path) -> Generator[Message, None, None]:
         """Put the reference views into ``folder``, from the cache where it has them."""
-        from .scene.reference_views import VIEWS_VERSION, render_reference_views
+        from .scene.compat import eevee_engine
+        from .scene.reference_views import render_reference_views
 
         cache = places.cache()
-        key = content_key("views", VIEWS_VERSION, rig.content_hash())
+        key = content_key("views", VIEWS_VERSION, self._request.blender_version, rig.content_hash())
         if cache.fetch(key, folder):
             return
         yield Progress("views", 0, 1)
-        folder.mkdir()
-        render_reference_views(self._armature(), rig, folder)
-        cache.store(key, lambda entry: shutil.copytree(folder, entry, dirs_exist_ok=True))
+        engine = render_reference_views(self._armature(), rig, folder).engine
+        if engine == eevee_engine():
+            cache.store(key, lambda entry: shutil.copytree(folder, entry, dirs_exist_ok=True))
+        else:  # not kept, for the next try may do better
+            yield Warned(f"Eevee cannot render on this machine: the character was rendered with {engine}.")
 
     def _armature(self) -> bpy.types.Object:
         import bpy

@@ -14,8 +14,10 @@ from character_file import make_character, worker_python  # noqa: E402
 
 from mocapanything_addon import api, places  # noqa: E402
 from mocapanything_addon.jobs.errors import BadInputError, CancelledError, CaptureError  # noqa: E402
+from mocapanything_addon.jobs.folder import JobFolder  # noqa: E402
 from mocapanything_addon.jobs.messages import Done, Failed, Message, Progress, Warned  # noqa: E402
 from mocapanything_addon.jobs.settings import CaptureSettings  # noqa: E402
+from mocapanything_addon.scene.compat import eevee_engine  # noqa: E402
 
 pytestmark = [pytest.mark.bpy, pytest.mark.worker]
 
@@ -301,3 +303,44 @@ def test_video_path_relative_to_the_open_file(
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     result = api.capture(armature, f"//{video.name}", SETTINGS, python=worker_python(tmp_path, "work"))
     assert result.report["video"]["path"] == str(video)  # type: ignore[index]
+
+
+def test_reference_views_are_rendered_once(
+    armature: bpy.types.Object, video: Path, tmp_path: Path, user_folder: Path
+) -> None:
+    before = state(armature)
+    heard: list[Message] = []
+    python = worker_python(tmp_path, "work")
+    run = api.start_capture(armature, video, python=python)
+    run.wait(heard.append)
+    assert state(armature) == before
+    result = run.apply()
+    views = JobFolder(result.folder).load_views()
+    assert views is not None
+    assert result.report["reference_views"] == {"engine": views.engine, "count": len(views.views)}
+    if views.engine != eevee_engine():
+        pytest.skip("no Eevee here, so nothing is kept")
+    assert Progress("views", 0, 1) in heard
+    heard.clear()
+    again = api.capture(armature, video, python=python, progress=heard.append)
+    assert Progress("views", 0, 1) not in heard
+    loaded = JobFolder(again.folder).load_views()
+    assert loaded is not None
+    for first, second in zip(views.views, loaded.views, strict=True):
+        assert first.image.read_bytes() == second.image.read_bytes()
+
+
+def test_other_engine_is_said_and_not_kept(
+    armature: bpy.types.Object,
+    video: Path,
+    tmp_path: Path,
+    user_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a machine whose graphics driver cannot run Eevee."""
+    monkeypatch.setattr("mocapanything_addon.scene.compat.eevee_engine", lambda: "NO_SUCH_ENGINE")
+    heard: list[Message] = []
+    result = api.capture(armature, video, python=worker_python(tmp_path, "work"), progress=heard.append)
+    assert result.report["reference_views"]["engine"] == "BLENDER_WORKBENCH"  # type: ignore[index]
+    assert any("BLENDER_WORKBENCH" in m.message for m in heard if isinstance(m, Warned))
+    assert not (user_folder / "cache").exists()

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -102,13 +103,23 @@ def private_stdout() -> Iterator[TextIO]:
 
     Also those of libraries that write to file descriptor 1 directly.
     """
-    sys.stdout.flush()
+    _flush_stdout()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(kept, "w", encoding="utf-8", newline="\n", closefd=False) as stream:
+        with (
+            os.fdopen(kept, "w", encoding="utf-8", newline="\n", closefd=False) as stream,
+            redirect_stdout(sys.stderr),
+        ):
             yield stream
     finally:
-        sys.stdout.flush()
+        _flush_stdout()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _flush_stdout() -> None:
+    """Python's buffer, and that of C libraries, which Blender prints through."""
+    sys.stdout.flush()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).fflush(None)
