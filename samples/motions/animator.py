@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +22,8 @@ from ..creatures.plan import Vec3
 from .limb_ik import Goal, reach
 
 Array = NDArray[np.float64]
+SLIP = 0.004
+"""Body sizes that a planted foot may stray."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,28 @@ class Clip:
     """Joints that stand on the ground at times."""
     contacts: NDArray[np.bool_]
     """(T, number of feet) where they do."""
+
+    def slip(self, creature: Creature) -> float:
+        """How far any planted foot strays from its mean place while it stands, in body sizes."""
+        places = forward(Skeleton.from_rig(creature.rig), self.motion).positions
+        worst = 0.0
+        for k, joint in enumerate(self.feet):
+            down = np.concatenate([[0], self.contacts[:, k].astype(int), [0]])
+            starts, ends = np.flatnonzero(np.diff(down) > 0), np.flatnonzero(np.diff(down) < 0)
+            for start, end in zip(starts, ends, strict=True):
+                standing = places[start:end, joint]
+                away = np.linalg.norm(standing - standing.mean(axis=0), axis=1)
+                worst = max(worst, float(away.max()))
+        return worst / creature.rig.size
+
+
+def gentlest(creature: Creature, perform: Callable[[float], Clip]) -> Clip:
+    """``perform(amount)`` with the largest amount (1 or less) that keeps planted feet in reach of their legs."""
+    for amount in (1.0, 0.8, 0.6, 0.4, 0.2):
+        clip = perform(amount)
+        if clip.slip(creature) < SLIP:
+            break
+    return clip
 
 
 class Animator:

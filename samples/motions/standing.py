@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from mocapanything_addon.ik.rotations import exp
 from ..creatures.anatomy import Limb
 from ..creatures.creature import Creature
 from ..creatures.plan import Kind
-from .animator import Animator, Clip
+from .animator import Animator, Clip, gentlest
 from .limb_ik import Goal
 from .secondary import FORWARD, LEFT, UP, bend, fold_wings, hang_arm, is_upright, swing_arms, swing_tail, twitch
 
@@ -27,11 +29,15 @@ def ease(times: Array, start: float, end: float) -> Array:
 
 def graze(creature: Creature, times: Array, *, heading: float = 0.0) -> Clip:
     """Lower the head to the ground, nibble from side to side, raise it again."""
+    return gentlest(creature, partial(_graze, creature, times, heading))
+
+
+def _graze(creature: Creature, times: Array, heading: float, amount: float) -> Clip:
     animator = Animator(creature, times)
     length = float(times[-1])
     down = ease(times, 0.05 * length, 0.40 * length) - ease(times, 0.78 * length, 0.98 * length)
-    shift = 0.05 * down[:, None] * animator.leg_length
-    _stand(animator, heading, shift * [0.0, 0.4, -1.6], pitch=0.14 * down)
+    shift = 0.05 * amount * down[:, None] * animator.leg_length
+    _stand(animator, heading, shift * [0.0, 0.4, -1.6], pitch=0.14 * amount * down)
     bend(animator, (Kind.NECK,), LEFT, 1.5 * down)
     bend(animator, (Kind.NECK,), UP, 0.35 * down * np.sin(TURN * 0.5 * times))
     for head in creature.limbs(Kind.HEAD):
@@ -44,9 +50,13 @@ def graze(creature: Creature, times: Array, *, heading: float = 0.0) -> Clip:
 
 def sit(creature: Creature, times: Array, *, heading: float = 0.0) -> Clip:
     """Four legs: lower the haunches and rear the chest, hold, look around."""
+    return gentlest(creature, partial(_sit, creature, times, heading))
+
+
+def _sit(creature: Creature, times: Array, heading: float, amount: float) -> Clip:
     animator = Animator(creature, times)
     length = float(times[-1])
-    down = ease(times, 0.1 * length, 0.6 * length)
+    down = amount * ease(times, 0.1 * length, 0.6 * length)
     leg = animator.leg_length
     _stand(animator, heading, leg * down[:, None] * np.array([0.0, -0.16, -0.38]), pitch=-0.40 * down)
     bend(animator, (Kind.TRUNK,), LEFT, 0.10 * down)
@@ -103,6 +113,10 @@ def wave(creature: Creature, times: Array, *, heading: float = 0.0) -> Clip:
 
 def jump(creature: Creature, times: Array, *, heading: float = 0.0, height: float = 0.35) -> Clip:
     """Crouch, leap, land. ``height`` in leg lengths."""
+    return gentlest(creature, partial(_jump, creature, times, heading, height))
+
+
+def _jump(creature: Creature, times: Array, heading: float, height: float, amount: float) -> Clip:
     animator = Animator(creature, times)
     leg = animator.leg_length
     length = float(times[-1])
@@ -111,6 +125,7 @@ def jump(creature: Creature, times: Array, *, heading: float = 0.0, height: floa
     landing = takeoff + flight
     crouch = 0.30 * (ease(times, 0.08 * length, takeoff - 0.12) - ease(times, takeoff - 0.14, takeoff))
     crouch += 0.24 * (ease(times, landing, landing + 0.12) - ease(times, landing + 0.15, landing + 0.55))
+    crouch *= amount
     airborne = np.clip((times - takeoff) / flight, 0.0, 1.0)
     rise = 4.0 * height * leg * airborne * (1.0 - airborne)
     in_air = (airborne > 0.0) & (airborne < 1.0)

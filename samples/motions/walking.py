@@ -10,7 +10,7 @@ from mocapanything_addon.ik.rotations import exp
 
 from ..creatures.anatomy import Limb
 from ..creatures.creature import Creature
-from .animator import Animator, Clip
+from .animator import Animator, Clip, gentlest
 from .gaits import Gait
 from .limb_ik import Goal
 from .path import Path
@@ -40,7 +40,19 @@ def go(
         heading: Radians to the left of -y in the middle of the clip.
         effort: Scales the stride's length; the time a stride takes stays.
         phase: Where in the stride the clip begins, 0 to 1.
+
+    Strides are shortened where the legs would not reach.
     """
+
+    def perform(amount: float) -> Clip:
+        return _go(creature, gait, times, turn, heading, effort * amount, phase)
+
+    return gentlest(creature, perform)
+
+
+def _go(
+    creature: Creature, gait: Gait, times: Array, turn: float, heading: float, effort: float, phase: float
+) -> Clip:
     animator = Animator(creature, times)
     leg = animator.leg_length
     period = gait.period * np.sqrt(leg)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a creature can do, by its limbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..creatures.creature import Creature
+from ..creatures.plan import Kind
+from .animator import Animator, Clip
+from .gaits import gaits_for
+from .gliding import fly, slither, swim
+from .secondary import is_upright
+from .standing import graze, idle, jump, sit, wave
+from .walking import go
+
+Array = NDArray[np.float64]
+Action = Callable[..., Clip]
+
+
+def repertoire(creature: Creature) -> dict[str, Action]:
+    """Every motion that suits the creature: ``action(times, heading=...)`` gives the clip."""
+    actions: dict[str, Action] = {}
+    legs = len(creature.legs)
+    upright = is_upright(Animator(creature, [0.0]))
+    for gait in gaits_for(legs, upright):
+        actions[gait.name] = partial(_go, creature, gait)
+    if legs:
+        actions["idle"] = partial(idle, creature)
+    if 2 <= legs <= 4:
+        actions["jump"] = partial(jump, creature)
+    if legs == 4 and creature.limbs(Kind.NECK):
+        actions["graze"] = partial(graze, creature)
+        actions["sit"] = partial(sit, creature)
+    if upright and any(len(arm.bones) >= 3 for arm in creature.limbs(Kind.ARM)):
+        actions["wave"] = partial(wave, creature)
+    if creature.limbs(Kind.WING):
+        actions["fly"] = partial(fly, creature)
+    if not legs and creature.limbs(Kind.FIN):
+        actions["swim"] = partial(swim, creature)
+    if not legs and not creature.limbs(Kind.FIN, Kind.WING):
+        actions["slither"] = partial(slither, creature)
+        actions["swim"] = partial(swim, creature)
+    return actions
+
+
+def _go(creature: Creature, gait: object, times: Array, **options: float) -> Clip:
+    return go(creature, gait, times, **options)  # type: ignore[arg-type]
+
+
+def random_clip(creature: Creature, times: Array, rng: np.random.Generator) -> Clip:
+    """One of them, with another heading, effort, turn and phase where it has such."""
+    actions = repertoire(creature)
+    name = str(rng.choice(sorted(actions)))
+    options: dict[str, float] = {"heading": float(rng.uniform(-np.pi, np.pi))}
+    moving = name not in ("idle", "jump", "graze", "sit", "wave")
+    if moving:
+        options["effort"] = float(rng.uniform(0.7, 1.1))
+        options["phase"] = float(rng.random())
+        if name != "slither":
+            options["turn"] = float(rng.normal(0.0, 0.4))
+    return actions[name](times, **options)
