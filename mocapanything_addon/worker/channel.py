@@ -114,7 +114,7 @@ class ProgressReporter:
         if stage != self._stage:
             self._end_stage(now)
             self._stage = stage
-        elif done < total and now - self._last_sent < PROGRESS_SECONDS:
+        elif done != total and now - self._last_sent < PROGRESS_SECONDS:
             return
         self._last_sent = now
         self._channel.send(Progress(stage, done, total))
