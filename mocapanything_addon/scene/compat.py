@@ -57,3 +57,8 @@ def curve_lists(action: bpy.types.Action) -> list[list[FCurve]]:
         if strip.type == "KEYFRAME"
         for bag in strip.channelbags
     ]
+
+
+def path_options() -> set[str]:
+    """Options of a path property that may be relative to the open file (``//``); before 4.5 each may be."""
+    return {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()

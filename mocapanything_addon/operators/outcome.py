@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put the outcome of a capture where the panel reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import bpy
+
+from ..api import CaptureResult
+from ..jobs.errors import CaptureError
+
+_KEPT = {"rna_type", "name", "worker_check", "install_command", "cache_size"}
+"""Of the state in the window manager, what does not belong to one capture."""
+
+
+def clear() -> None:
+    """Forget the last capture."""
+    status = bpy.context.window_manager.mocapanything
+    for name in set(status.bl_rna.properties.keys()) - _KEPT:
+        status.property_unset(name)
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    lines = bpy.context.window_manager.mocapanything.warnings
+    lines.clear()
+    for warning in warnings:
+        lines.add().text = warning
+
+
+def show_error(error: CaptureError, folder: Path | None) -> None:
+    """Say why there is no result; ``folder`` holds the log, None where there is none."""
+    status = bpy.context.window_manager.mocapanything
+    status.error = str(error)
+    status.folder = str(folder or "")
+    redraw_sidebars()
+
+
+def show_result(result: CaptureResult) -> None:
+    """Fill in action, figures and warnings."""
+    status = bpy.context.window_manager.mocapanything
+    status.has_result = True
+    status.action_name = result.action.name
+    status.frame_count = int(result.report["frames"])  # type: ignore[call-overload]
+    status.seconds = float(result.report["total_seconds"])  # type: ignore[arg-type]
+    status.confidence = _mean(result.report, "confidence", 0.0)
+    status.outline_overlap = _mean(result.report, "outline_overlap", -1.0)
+    status.folder = str(result.folder)
+    show_warnings(result.warnings)
+    redraw_sidebars()
+
+
+def _mean(report: dict[str, object], name: str, missing: float) -> float:
+    """``report[name]["mean"]``, or ``missing`` where it was not measured."""
+    figures = report.get(name)
+    mean = figures.get("mean") if isinstance(figures, dict) else None
+    return missing if mean is None else float(mean)
+
+
+def redraw_sidebars() -> None:
+    """Redraw the sidebars of 3D views, where the panel is."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar panel and the menu entries."""
+
+from __future__ import annotations
+
+from . import capture, menus
+
+_PARTS = (capture, menus)
+
+
+def register() -> None:
+    for part in _PARTS:
+        part.register()
+
+
+def unregister() -> None:
+    for part in reversed(_PARTS):
+        part.unregister()

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel in the 3D view's sidebar, tab Animation: choose a video, capture, watch, read the result."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..operators import running
+from ..operators.cancel_capture import MOCAPANYTHING_OT_cancel_capture
+from ..operators.capture_from_video import MOCAPANYTHING_OT_capture_from_video
+from ..operators.character import character_armature
+from ..operators.open_job_folder import MOCAPANYTHING_OT_open_job_folder
+from ..operators.open_log import MOCAPANYTHING_OT_open_log
+from ..properties import MOCAPANYTHING_PG_capture, MOCAPANYTHING_PG_status
+
+WARNINGS_SHOWN = 3
+LINE_LENGTH = 44
+"""Characters that fit a sidebar of usual width; labels do not wrap by themselves."""
+
+
+class MOCAPANYTHING_PT_capture(bpy.types.Panel):
+    """Everything a capture needs, in one place."""
+
+    bl_label = "Capture from Video"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Animation"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        status = context.window_manager.mocapanything
+        _draw_settings(layout, context, is_enabled=not running.is_running())
+        if running.is_running():
+            _draw_progress(layout, status)
+            return
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator(MOCAPANYTHING_OT_capture_from_video.bl_idname, icon="ARMATURE_DATA")
+        if status.error or status.has_result:
+            _draw_result(layout.box().column(align=True), status)
+
+
+def _draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    armature = character_armature(getattr(context, "object", None))
+    row = layout.row().split(factor=0.4)
+    label = row.row()
+    label.alignment = "RIGHT"
+    label.label(text="Character")
+    if armature is None:
+        row.label(text="Select a Character", icon="INFO")
+    else:
+        row.label(text=armature.name, icon="OUTLINER_OB_ARMATURE", translate=False)
+
+
+def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is_enabled: bool) -> None:
+    settings: MOCAPANYTHING_PG_capture = context.scene.mocapanything
+    column = layout.column()
+    column.enabled = is_enabled
+    _draw_character(column, context)
+    column.prop(settings, "video")
+    column.prop(settings, "quality")
+    header, body = layout.panel("mocapanything_options", default_closed=True)
+    header.label(text="Options")
+    if body is None:
+        return
+    body.enabled = is_enabled
+    column = body.column(heading="Part of the Video")
+    column.prop(settings, "use_range", text="")
+    times = column.column(align=True)
+    times.active = settings.use_range
+    times.prop(settings, "start")
+    times.prop(settings, "end")
+    column = body.column(heading="Known Lens")
+    column.prop(settings, "use_fov", text="")
+    lens = column.column()
+    lens.active = settings.use_fov
+    lens.prop(settings, "fov")
+    body.prop(settings, "mask")
+    body.prop(settings, "seed")
+
+
+def _draw_progress(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status) -> None:
+    column = layout.column()
+    column.progress(factor=status.factor, text=status.text)
+    column.operator(MOCAPANYTHING_OT_cancel_capture.bl_idname, icon="X")
+
+
+def _draw_result(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status) -> None:
+    if status.error:
+        for number, line in enumerate(wrapped(status.error)):
+            layout.label(text=line, icon="NONE" if number else "ERROR", translate=False)
+    else:
+        layout.label(text=status.action_name, icon="ACTION", translate=False)
+        layout.label(text=f"{status.frame_count} frames in {duration(status.seconds)}", icon="TIME")
+        layout.label(text=f"Confidence {status.confidence:.0%}", icon="CHECKMARK")
+        if status.outline_overlap >= 0.0:
+            layout.label(text=f"Outline overlap {status.outline_overlap:.0%}", icon="MOD_MASK")
+    for warning in list(status.warnings)[:WARNINGS_SHOWN]:
+        for number, line in enumerate(wrapped(warning.text)):
+            layout.label(text=line, icon="BLANK1" if number else "ERROR", translate=False)
+    if len(status.warnings) > WARNINGS_SHOWN:
+        layout.label(text=f"{len(status.warnings) - WARNINGS_SHOWN} more in the log", icon="BLANK1")
+    if status.folder:
+        layout.separator()
+        row = layout.row(align=True)
+        row.operator(MOCAPANYTHING_OT_open_log.bl_idname, icon="TEXT")
+        row.operator(MOCAPANYTHING_OT_open_job_folder.bl_idname, icon="FILE_FOLDER")
+
+
+def wrapped(text: str, length: int = LINE_LENGTH) -> list[str]:
+    """``text`` in lines of at most ``length`` characters, broken between words; a longer word stays whole."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > length:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """``75`` as ``1 min 15 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def register() -> None:
+    bpy.utils.register_class(MOCAPANYTHING_PT_capture)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(MOCAPANYTHING_PT_capture)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The extension's preferences."""
+
+# mypy: disable-error-code="valid-type"
+# Blender reads its properties from annotations that are calls.
+
+from __future__ import annotations
+
+import logging
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+LOG_LEVELS = (
+    ("WARNING", "Warnings", "Only what may be wrong"),
+    ("INFO", "Steps", "What is being done"),
+    ("DEBUG", "Everything", "For finding faults"),
+)
+
+
+def _set_log_level(preferences: MOCAPANYTHING_AP_preferences, _context: bpy.types.Context) -> None:
+    logging.getLogger(__package__).setLevel(preferences.log_level)
+
+
+class MOCAPANYTHING_AP_preferences(bpy.types.AddonPreferences):
+    """Edit > Preferences > Add-ons > MoCapAnything."""
+
+    bl_idname = __package__
+
+    worker_python: StringProperty(
+        name="Worker Python",
+        description="The Python with PyTorch that captures run in. Empty: found by itself",
+        subtype="FILE_PATH",
+    )
+    keep_job_folders: BoolProperty(
+        name="Keep Job Folders",
+        description="Keep the folder of every capture, with its report and log. Without, a new capture "
+        "deletes those older than an hour",
+    )
+    log_level: EnumProperty(
+        name="Log",
+        description="What is written to the terminal",
+        items=LOG_LEVELS,
+        default="WARNING",
+        update=_set_log_level,
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        status = context.window_manager.mocapanything
+        row = layout.row(align=True)
+        row.prop(self, "worker_python")
+        row.operator("mocapanything.check_worker", text="Check", icon="CHECKMARK")
+        if status.worker_check:
+            box = layout.box().column(align=True)
+            for line in status.worker_check:
+                box.label(text=line.text, icon="ERROR" if line.is_problem else "CHECKMARK", translate=False)
+            if status.install_command:
+                box.prop(status, "install_command")
+        row = layout.row(align=True)
+        row.label(text=status.cache_size)
+        row.operator("mocapanything.clear_cache")
+        layout.prop(self, "keep_job_folders")
+        layout.prop(self, "log_level")
+
+
+def current_preferences() -> MOCAPANYTHING_AP_preferences | None:
+    """The preferences; None where the package runs without being an enabled extension."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    return addon.preferences if addon else None
+
+
+def register() -> None:
+    bpy.utils.register_class(MOCAPANYTHING_AP_preferences)
+    preferences = current_preferences()
+    if preferences is not None:
+        _set_log_level(preferences, bpy.context)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(MOCAPANYTHING_AP_preferences)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panel shows: the settings of the next capture (in the scene, saved with the file) and the state of
+the running and of the last one (in the window manager, not saved).
+"""
+
+# mypy: disable-error-code="valid-type"
+# Blender reads its properties from annotations that are calls.
+
+from __future__ import annotations
+
+import math
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .jobs.settings import CaptureSettings, Quality
+from .scene.compat import path_options
+
+QUALITY_ITEMS = (
+    (Quality.FAST.value, "Fast", "A first look in the shortest time"),
+    (Quality.STANDARD.value, "Standard", "Good motion in reasonable time"),
+    (Quality.BEST.value, "Best", "The most work on every frame"),
+)
+
+
+class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
+    """Settings of the next capture; ``scene.mocapanything``."""
+
+    video: StringProperty(
+        name="Video",
+        description="The video to capture the motion from: a movie, or a folder with one image per frame",
+        subtype="FILE_PATH",
+        options=path_options(),
+    )
+    quality: EnumProperty(
+        name="Quality",
+        description="How much work is done to find the motion",
+        items=QUALITY_ITEMS,
+        default=Quality.STANDARD.value,
+    )
+    use_range: BoolProperty(name="Part of the Video", description="Use only a part of the video")
+    start: FloatProperty(
+        name="Start",
+        description="First moment of the video to use",
+        min=0.0,
+        step=10,
+        precision=2,
+        unit="TIME_ABSOLUTE",
+    )
+    end: FloatProperty(
+        name="End",
+        description="Last moment of the video to use. Zero: the end of the video",
+        min=0.0,
+        step=10,
+        precision=2,
+        unit="TIME_ABSOLUTE",
+    )
+    use_fov: BoolProperty(
+        name="Known Lens", description="Set the camera's field of view instead of having it estimated"
+    )
+    fov: FloatProperty(
+        name="Field of View",
+        description="The camera's field of view across the longer side of the image",
+        subtype="ANGLE",
+        min=math.radians(1.0),
+        max=math.radians(170.0),
+        default=math.radians(50.0),
+    )
+    mask: StringProperty(
+        name="Mask",
+        description="A video, or a folder of images, white where the subject is. Empty: the subject is found",
+        subtype="FILE_PATH",
+        options=path_options(),
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="The same seed gives the same motion again. Another one may find a better motion",
+        min=0,
+    )
+
+
+def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
+    """The panel's settings as a value. Raises BadInputError where they contradict each other."""
+    return CaptureSettings(
+        quality=Quality(properties.quality),
+        start_seconds=properties.start if properties.use_range else None,
+        end_seconds=(properties.end or None) if properties.use_range else None,
+        fov_degrees=math.degrees(properties.fov) if properties.use_fov else None,
+        mask=properties.mask or None,
+        seed=properties.seed,
+    )
+
+
+class MOCAPANYTHING_PG_line(bpy.types.PropertyGroup):
+    """A line of text in a list."""
+
+    text: StringProperty()
+    is_problem: BoolProperty()
+
+
+class MOCAPANYTHING_PG_status(bpy.types.PropertyGroup):
+    """The running and the last capture; ``window_manager.mocapanything``."""
+
+    text: StringProperty(description="What is being done")
+    factor: FloatProperty(description="How much of it is done", min=0.0, max=1.0)
+
+    error: StringProperty(description="Why the last capture failed; empty where it did not")
+    has_result: BoolProperty(description="The last capture left an action")
+    action_name: StringProperty()
+    frame_count: IntProperty()
+    seconds: FloatProperty(description="How long the capture took")
+    confidence: FloatProperty(description="From 0, guessed, to 1, seen")
+    outline_overlap: FloatProperty(description="From 0 to 1; negative where it was not measured")
+    warnings: CollectionProperty(type=MOCAPANYTHING_PG_line)
+    folder: StringProperty(description="The job folder, with log and report; empty where there is none")
+
+    worker_check: CollectionProperty(type=MOCAPANYTHING_PG_line)
+    install_command: StringProperty(
+        name="Install", description="Run this in a terminal, then check again. Click twice to copy it"
+    )
+    cache_size: StringProperty(description="Size of the cache folder, in words")
+
+
+_CLASSES = (MOCAPANYTHING_PG_capture, MOCAPANYTHING_PG_line, MOCAPANYTHING_PG_status)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.mocapanything = PointerProperty(type=MOCAPANYTHING_PG_capture)
+    bpy.types.WindowManager.mocapanything = PointerProperty(type=MOCAPANYTHING_PG_status)
+
+
+def unregister() -> None:
+    del bpy.types.WindowManager.mocapanything
+    del bpy.types.Scene.mocapanything
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

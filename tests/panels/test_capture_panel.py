@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sidebar panel, the menus and the preferences draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import bpy
+import pytest
+from recording_layout import RecordingLayout
+
+import mocapanything_addon
+from mocapanything_addon.operators import running
+from mocapanything_addon.panels.capture import MOCAPANYTHING_PT_capture, duration, wrapped
+from mocapanything_addon.panels.menus import draw_capture_item
+from mocapanything_addon.preferences import MOCAPANYTHING_AP_preferences
+
+pytestmark = pytest.mark.bpy
+
+CAPTURE = "mocapanything.capture_from_video"
+CANCEL = "mocapanything.cancel_capture"
+
+
+@pytest.fixture(autouse=True)
+def extension() -> Iterator[None]:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    mocapanything_addon.register()
+    yield
+    mocapanything_addon.unregister()
+
+
+@pytest.fixture
+def status() -> object:
+    return bpy.context.window_manager.mocapanything
+
+
+def draw_panel(*, open_panels: bool = True) -> RecordingLayout:
+    layout = RecordingLayout(open_panels=open_panels)
+    MOCAPANYTHING_PT_capture.draw(SimpleNamespace(layout=layout), bpy.context)
+    return layout
+
+
+def test_empty_scene_says_what_to_do() -> None:
+    layout = draw_panel()
+    assert "Select a Character" in layout.texts("label")
+    assert layout.texts("operator") == [CAPTURE]
+
+
+def test_names_the_armature_of_the_active_mesh() -> None:
+    bpy.ops.object.armature_add()
+    armature = bpy.context.object
+    armature.name = "Ünï Dog"
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.context.object.parent = armature
+    bpy.context.object.parent_type = "ARMATURE"
+    assert "Ünï Dog" in draw_panel().texts("label")
+
+
+def test_shows_every_setting() -> None:
+    settings = set(bpy.context.scene.mocapanything.bl_rna.properties.keys()) - {"rna_type", "name"}
+    assert set(draw_panel().texts("prop")) == settings
+
+
+def test_folded_options_show_the_important_settings_only() -> None:
+    assert draw_panel(open_panels=False).texts("prop") == ["video", "quality"]
+
+
+def test_progress_and_cancel_replace_the_button(status, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "is_running", lambda: True)
+    status.text, status.factor = "Reading the video 12/300", 0.04
+    layout = draw_panel()
+    assert layout.texts("progress") == ["Reading the video 12/300"]
+    assert layout.texts("operator") == [CANCEL]
+    assert [enabled for name, _, _, enabled in layout.drawn if name == "prop"].count(True) == 0
+
+
+def test_shows_the_result(status) -> None:
+    status.has_result = True
+    status.action_name = "dog on Rex"
+    status.frame_count = 48
+    status.seconds = 75.0
+    status.confidence = 0.666
+    status.outline_overlap = 0.875
+    status.folder = "/somewhere"
+    labels = draw_panel().texts("label")
+    assert {"dog on Rex", "48 frames in 1 min 15 s", "Confidence 67%", "Outline overlap 88%"} <= set(labels)
+    assert "mocapanything.open_log" in draw_panel().texts("operator")
+
+
+def test_result_without_measured_overlap_does_not_show_one(status) -> None:
+    status.has_result = True
+    status.outline_overlap = -1.0
+    assert not [label for label in draw_panel().texts("label") if "overlap" in label]
+
+
+def test_result_without_folder_offers_no_log(status) -> None:
+    status.has_result = True
+    assert draw_panel().texts("operator") == [CAPTURE]
+
+
+def test_long_errors_and_many_warnings_stay_readable(status) -> None:
+    status.error = "The video /home/someone/very long name of a video file.mp4 cannot be read. Is it damaged?"
+    for number in range(5):
+        status.warnings.add().text = f"Warning {number} " + "word " * 30
+    labels = draw_panel().texts("label")
+    assert "2 more in the log" in labels
+    assert max(map(len, labels)) <= 44
+    assert any(label.startswith("The video") for label in labels)
+
+
+def test_drawing_changes_nothing(status) -> None:
+    status.error = "Something"
+
+    def values() -> list[str]:
+        return [repr(getattr(status, prop.identifier)) for prop in status.bl_rna.properties]
+
+    before = values()
+    draw_panel()
+    assert values() == before
+
+
+@pytest.mark.parametrize("name", ["VIEW3D_MT_object_animation", "VIEW3D_MT_pose"])
+def test_is_in_the_menus(name: str) -> None:
+    assert draw_capture_item in getattr(bpy.types, name).draw._draw_funcs
+    layout = RecordingLayout()
+    draw_capture_item(SimpleNamespace(layout=layout), bpy.context)
+    assert layout.texts("operator") == [CAPTURE]
+
+
+def test_preferences_show_what_the_check_found(status) -> None:
+    addon = bpy.context.preferences.addons.new()
+    addon.module = "mocapanything_addon"
+    try:
+        line = status.worker_check.add()
+        line.text, line.is_problem = "torch: missing", True
+        status.install_command = "pip install torch"
+        layout = RecordingLayout()
+        preferences = SimpleNamespace(layout=layout, bl_rna=addon.preferences.bl_rna)
+        MOCAPANYTHING_AP_preferences.draw(preferences, bpy.context)
+    finally:
+        bpy.context.preferences.addons.remove(addon)
+    assert set(MOCAPANYTHING_AP_preferences.__annotations__) <= set(layout.texts("prop"))
+    assert "install_command" in layout.texts("prop")
+    assert "torch: missing" in layout.texts("label")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ("short", ["short"]),
+        ("one two three", ["one two", "three"]),
+        ("averyverylongword x", ["averyverylongword", "x"]),
+        ("a  b\nc", ["a b c"]),
+    ],
+)
+def test_wrapping(text: str, lines: list[str]) -> None:
+    assert wrapped(text, 8) == lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (75, "1 min 15 s")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
