@@ -19,7 +19,7 @@ BACKGROUND_SIZE = 192
 
 @dataclass(frozen=True, eq=False)
 class Coat:
-    """A linear change of the vertex colours, and two waves over the rest surface that blend in another colour."""
+    """A linear change of the vertex colours, and waves over the rest surface of another colour."""
 
     mix: NDArray[np.float32]
     add: NDArray[np.float32]
@@ -36,7 +36,7 @@ class Coat:
         else:
             mix = np.eye(3) * rng.uniform(0.1, 0.8) + rng.dirichlet([1, 1, 1], 3) * rng.uniform(0.0, 0.8)
             add = rng.uniform(-0.2, 0.4, 3)
-            strength = np.array([rng.uniform(0, 1), rng.uniform(0, 0.6)]) * (rng.random() < 0.5)
+            strength = rng.uniform(0.0, [1.0, 0.6]) * float(rng.random() < 0.5)
         waves = rng.normal(size=(3, 3)) * rng.uniform(4.0, 30.0)
         return cls(*(np.asarray(a, np.float32) for a in (mix, add, waves, strength, rng.random(3))))
 
@@ -106,13 +106,13 @@ def occluded(
     size = image.shape[0]
     for _ in range(int(rng.integers(1, 3))):
         shape = np.zeros((size, size), np.uint8)
-        center = tuple(int(v) for v in rng.integers(0, size, 2))
+        center = int(rng.integers(size)), int(rng.integers(size))
         half = [int(v) for v in rng.integers(size // 20, size // 4, 2)]
         if rng.random() < 0.5:
             low = (center[0] - half[0], center[1] - half[1])
             cv2.rectangle(shape, low, (center[0] + half[0], center[1] + half[1]), 1, -1)
         else:
-            cv2.ellipse(shape, center, (half[0], half[1]), float(rng.uniform(0, 180)), 0, 360, 1, -1)
+            cv2.ellipse(shape, center, (half[0], half[1]), float(rng.uniform(0, 180)), 0, 360, (1.0,), -1)
         thing = backgrounds.cut(size, rng)
         image = np.where(shape[..., None] > 0, thing, image)
         mask = mask * (shape == 0)
@@ -120,7 +120,7 @@ def occluded(
 
 
 def worn_mask(mask: Image, rng: np.random.Generator) -> Image:
-    """The mask of a segmenter: an edge that wanders, a bit too wide or too narrow, sometimes a hole or a blob."""
+    """The mask of a segmenter: the edge wanders, too wide or too narrow; sometimes a hole or a blob."""
     if rng.random() < 0.3:
         return mask
     size = mask.shape[0]
@@ -134,7 +134,7 @@ def worn_mask(mask: Image, rng: np.random.Generator) -> Image:
         if len(rows):
             at = rng.integers(len(rows))
             radius = int(rng.integers(size // 32, size // 9))
-            cv2.circle(noisy, (int(columns[at]), int(rows[at])), radius, float(rng.random() < 0.5), -1)
+            cv2.circle(noisy, (int(columns[at]), int(rows[at])), radius, (float(rng.random() < 0.5),), -1)
     return noisy
 
 
@@ -142,9 +142,10 @@ def worn_image(image: Image, rng: np.random.Generator) -> Image:
     """Exposure, blur and noise."""
     image = image * rng.uniform(0.75, 1.25) + rng.uniform(-0.08, 0.08)
     if rng.random() < 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.4) * image.shape[0] / 128)
+        width = rng.uniform(0.4, 1.4) * image.shape[0] / 128
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), width), np.float32)
     if rng.random() < 0.4:
-        image = image + rng.normal(size=image.shape[:2] + (1,)) * rng.uniform(0.005, 0.05)
+        image = image + rng.normal(size=(*image.shape[:2], 1)) * rng.uniform(0.005, 0.05)
     return np.clip(image, 0.0, 1.0).astype(np.float32)
 
 

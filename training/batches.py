@@ -40,7 +40,7 @@ class CorrespondenceBatch:
 def stack_groups(
     groups: list[Group], *, views: bool, rng: np.random.Generator | None = None
 ) -> CorrespondenceBatch:
-    """Stack groups, padded to the most joints; with a source of chance colours are shifted a little or dropped."""
+    """Stack groups, padded to the most joints; with a source of chance, colours are disturbed."""
     joints = max(len(g.joint_positions) for g in groups)
     frame = standardised_frame(
         torch.from_numpy(np.concatenate([g.color for g in groups])),

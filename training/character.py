@@ -47,7 +47,7 @@ class Character:
     stiffness: Array
     """(J,) how much a random pose may bend the joint: 0.4 in the trunk, 1 in limbs."""
     frame: Array = field(default_factory=lambda: np.eye(3))
-    """(3, 3) orthogonal: from the axes in which the clips are stored to this variant's (mirrored, looking elsewhere)."""
+    """(3, 3) orthogonal, from the clips' axes to this variant's (mirrored, looking elsewhere)."""
 
     @property
     def joint_count(self) -> int:

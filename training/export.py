@@ -46,7 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
         state = torch.load(options.runs / name / CHECKPOINT, weights_only=True)
         content = save_tensors(compact(state["average"]))
         file = options.output / f"{name}.safetensors"
-        file.write_bytes(content)
+        partial = file.with_suffix(".part")
+        partial.write_bytes(content)
+        partial.replace(file)
         steps[name] = int(state["step"])
         manifest["networks"][name] = {
             "file": file.name,

@@ -20,7 +20,7 @@ CURVE = "curve.csv"
 
 @dataclass(frozen=True)
 class Schedule:
-    """Cosine over a declared budget of steps; beyond it the rate stays at its floor, so that a run can go on."""
+    """Cosine over a declared budget of steps; beyond it a run can go on at the floor."""
 
     rate: float
     steps: int
@@ -111,10 +111,10 @@ class Trainer:
             **{k: round(v, 5) for k, v in figures.items()},
         }
         path = self.folder / CURVE
-        new = not path.exists()
+        columns = path.read_text().splitlines()[0].split(",") if path.exists() else list(row)
         with path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row))
-            if new:
+            writer = csv.DictWriter(stream, columns, extrasaction="ignore")
+            if not stream.tell():
                 writer.writeheader()
             writer.writerow(row)
 

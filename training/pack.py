@@ -58,7 +58,7 @@ class Pack:
         for index, clip in enumerate(self.clips):
             arrays[f"rotations_{index}"] = clip.rotations
             arrays[f"root_positions_{index}"] = clip.root_positions
-        np.savez_compressed(folder / (self.name + SUFFIX), **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(folder / (self.name + SUFFIX), **arrays)
 
     @classmethod
     def load(cls, folder: Path, name: str) -> Pack:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rig packs from asset files: the tree that drives the mesh, the mesh decimated, the clips at 24 fps. Needs bpy."""
+"""Rig packs from asset files: joints, decimated mesh, clips at 24 fps. Needs bpy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.fit.decimate import decimate
 from mocapanything_addon.ik.rotations import nearest_rotation
-
+from mocapanything_addon.jobs.rig import Rig
 
 from .pack import FRAME_RATE, MotionClip, Pack
 from .split import family_of

@@ -53,7 +53,7 @@ def sample_pose(character: Character, rng: np.random.Generator) -> Array:
 
 
 def estimated_pose(character: Character, truth: Array, rng: np.random.Generator) -> Array:
-    """(J, 3, 3) what a fit may believe of a pose: rest, half way there, disturbed, or another moment altogether.
+    """(J, 3, 3) what a fit may believe of a pose: rest, half way there, disturbed, another moment.
 
     The root is the truth's; see :func:`estimated_root`.
     """
@@ -74,7 +74,7 @@ def estimated_pose(character: Character, truth: Array, rng: np.random.Generator)
 
 
 def estimated_root(rng: np.random.Generator) -> tuple[Array, Array]:
-    """A fit's error of the root: a rotation (3, 3), mostly below 10 degrees, and a shift (3,) of some per cent."""
+    """A fit's error of the root: a rotation (3, 3), mostly 10 degrees, and a shift (3,) of 2 per cent."""
     degrees = 7.0 if rng.random() < 0.8 else 16.0
     return random_turn(rng, degrees), rng.normal(size=3) * 0.02
 

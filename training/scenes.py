@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Samples for the correspondence network: a filmed subject, the rig as estimated, and where every point really is."""
+"""Samples for the correspondence network: a filmed subject, the rig as estimated, the truth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from mocapanything_addon.models.reference import (
     vertex_normals,
 )
 from mocapanything_addon.models.skeleton_graph import hop_distances, relations
-from mocapanything_addon.models.skinning import skinned
 from mocapanything_addon.models.video_features import IMAGE_SIZE
 
 from .appearance import Backgrounds, Coat, occluded, shaded, worn_image, worn_mask
@@ -201,9 +200,9 @@ class SceneMaker:
         if not self.easy and rng.random() < 0.1:
             image = np.full_like(image, 0.5)  # the outline has to do without colours
         small = (IMAGE_SIZE, IMAGE_SIZE)
-        image = cv2.resize(image.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(mask.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-        return (image * 255.0).astype(np.uint8), (mask * 255.0).astype(np.uint8)
+        color = cv2.resize((image * 255.0).astype(np.uint8), small, interpolation=cv2.INTER_AREA)
+        covered = cv2.resize((mask * 255.0).astype(np.uint8), small, interpolation=cv2.INTER_AREA)
+        return np.asarray(color, np.uint8), np.asarray(covered, np.uint8)
 
     def _view(
         self, character: Character, renderer: Renderer, coat: Coat
@@ -222,7 +221,7 @@ class SceneMaker:
 
 
 def random_camera(vertices: Array, rng: np.random.Generator, *, level: bool = False) -> Camera:
-    """A camera that looks at the mesh from anywhere around it, a little from above, not quite at its middle."""
+    """A camera anywhere around the mesh, mostly a little above it, not quite aimed at its middle."""
     yaw = rng.uniform(0.0, 2.0 * np.pi)
     elevation = np.radians(rng.uniform(5.0, 25.0) if level else rng.uniform(-10.0, 40.0))
     roll = 0.0 if level else np.radians(rng.normal() * 4.0)

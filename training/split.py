@@ -13,7 +13,7 @@ SIDES: tuple[Side, ...] = ("train", "validation", "test")
 
 
 def load_split(path: Path = SPLIT_FILE) -> dict[str, list[str]]:
-    """Family -> names of its assets are listed under ``families``, families of a side under the side's name."""
+    """``families``: family -> its assets; and each side's name -> its families."""
     return json.loads(path.read_text())
 
 

@@ -95,7 +95,7 @@ def predict(network: MotionDecoder, batch: WindowBatch) -> DecodedMotion:
 
 
 def decoder_loss(decoded: DecodedMotion, batch: WindowBatch) -> tuple[Tensor, dict[str, float]]:
-    """Squared error of raw rotations and of their change, their Gaussian scale, root, joint places, contacts."""
+    """Squared error of raw rotations and of their change, their scale, root, joint places, contacts."""
     judged = batch.counts[:, None].expand(batch.contact.shape).float()
     total = judged.sum().clamp_min(1.0)
     squared = ((decoded.rotations - batch.rotations) ** 2).sum((-1, -2))
@@ -129,7 +129,7 @@ def measure(network: MotionDecoder, windows: list[Window]) -> dict[str, float]:
     angles: dict[str, list[NDArray]] = {name: [] for name in ("decoded", "estimate", "rest")}
     roots: dict[str, list[NDArray]] = {"decoded": [], "estimate": []}
     ratio: list[NDArray] = []
-    right = total = 0.0
+    right = never = total = 0.0
     for start in range(0, len(windows), WINDOWS_PER_BATCH):
         batch = stack_windows(windows[start : start + WINDOWS_PER_BATCH])
         out = predict(network, batch)
@@ -146,6 +146,7 @@ def measure(network: MotionDecoder, windows: list[Window]) -> dict[str, float]:
         ratio.append((error**2 / (3.0 * sigma**2))[use])
         labelled = (batch.reference.valid & batch.grounded[:, None])[:, None].expand(batch.contact.shape)
         right += float(((out.contact > 0) == batch.contact)[labelled].float().sum())
+        never += float((~batch.contact)[labelled].float().sum())
         total += float(labelled.sum())
     network.train()
     mean = {f"rotation_{name}": float(np.concatenate(a).mean()) for name, a in angles.items()}
@@ -155,6 +156,7 @@ def measure(network: MotionDecoder, windows: list[Window]) -> dict[str, float]:
         "root_estimate": float(np.concatenate(roots["estimate"]).mean()),
         "variance_ratio": float(np.concatenate(ratio).mean()),
         "contact_right": right / max(total, 1.0),
+        "contact_never": never / max(total, 1.0),
     }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Samples for the motion decoder: a true motion, what a fit would make of it, and what the video would show."""
+"""Samples for the motion decoder: a motion, what a fit makes of it, what the video shows of it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Window:
     frames: NDArray[np.float32]
     times: NDArray[np.float32]
     rotations: NDArray[np.float32]
-    """(T, J, 3, 3) the truth: local rotations; for the root the turn from the estimated body to the true one."""
+    """(T, J, 3, 3) true local rotations; of the root the turn from the estimated body to the true one."""
     estimated: NDArray[np.float32]
     """(T, J, 3, 3) local rotations of the estimate, the identity for the root."""
     root_shift: NDArray[np.float32]
@@ -137,7 +137,7 @@ class WindowMaker:
         )
 
     def _motion(self, character: Character) -> tuple[Array, Array, Array]:
-        """Times (T,), local rotations (T, J, 3, 3) and root positions of a window of a clip, at its own pace."""
+        """Times (T,), local rotations (T, J, 3, 3) and root positions (T, 3) of a stretch of a clip."""
         rng = self.rng
         pace = 1.0 if self.easy else float(np.exp(rng.normal() * 0.3))
         step = 1.0 / 24.0 if self.easy else 1.0 / rng.uniform(12.0, 30.0)
@@ -152,7 +152,7 @@ class WindowMaker:
             held = random_pose(character, rng)
             held[0] = np.eye(3)
             local = local @ geodesic(
-                np.tile(np.eye(3), held.shape[:-2] + (1, 1)), held, np.full(len(held), 0.5)
+                np.tile(np.eye(3), (*held.shape[:-2], 1, 1)), held, np.full(len(held), 0.5)
             )
         turn = about_up(rng.uniform(0.0, 2.0 * np.pi))
         local = local.copy()
@@ -178,7 +178,7 @@ class WindowMaker:
         return character.in_frame(turned), places.astype(float) @ character.frame.T
 
     def _seen(self, positions: Array, guess: Array, axes: Array, eye: Array) -> tuple[Array, Array]:
-        """Residuals (T, J, 2) and confidence (T, J) of joint places as the correspondence network gives them."""
+        """Residuals (T, J, 2) and confidence (T, J) as the correspondence network would give them."""
         rng = self.rng
         frames, joints = positions.shape[:2]
         level = np.exp(rng.uniform(np.log(0.005), np.log(0.05)))
@@ -206,10 +206,10 @@ def fit_estimate(
     times: Array,
     rng: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """What a fit to outlines and flow makes of a motion: local rotations (T, J, 3, 3) and root positions (T, 3).
+    """What a fit to outlines and flow makes of a motion: local rotations and root positions (T, 3).
 
-    Its errors as measured: a constant offset a bone, hidden limbs left at rest, twist held at zero, amplitudes too
-    small, left and right exchanged, a root some degrees off and a depth some per cent off.
+    Its errors as measured: a constant offset a bone, hidden limbs left at rest, twist held at zero,
+    amplitudes too small, left and right exchanged, a root some degrees off and a depth some per cent off.
     """
     count = character.joint_count
     soft = character.stiffness[:, None]
@@ -241,7 +241,7 @@ def _smooth_noise(times: Array, shape: tuple[int, ...], rng: np.random.Generator
     phase = rng.uniform(0.0, 2.0 * np.pi, (3, *shape))
     speed = 2.0 * np.pi * rng.uniform(0.2, 3.0, (3, *shape))
     clock = times.reshape(-1, *([1] * len(shape)))
-    return np.sqrt(2.0 / 3.0) * sum(np.sin(speed[k] * clock + phase[k]) for k in range(3))  # type: ignore[no-any-return]
+    return np.sqrt(2.0 / 3.0) * sum(np.sin(speed[k] * clock + phase[k]) for k in range(3))
 
 
 def _bone_axes(character: Character) -> Array:

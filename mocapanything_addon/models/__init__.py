@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The learned modules: reference encoder, video features (correspondences), motion decoder; and their weights."""
+"""The learned modules: reference encoder, video features, motion decoder; and their weights."""

@@ -67,7 +67,7 @@ class GraphBias(nn.Module):
         nn.init.zeros_(self.relation.weight)
 
     def forward(self, hops: Tensor, relations: Tensor, valid: Tensor) -> Tensor:
-        """Hops and relations (B, J, J) of integers, valid (B, J) -> (B, heads, J, J); padding gets no attention."""
+        """Hops and relations (B, J, J), valid (B, J) -> (B, heads, J, J); padding gets no attention."""
         bias = (self.hop(hops.long()) + self.relation(relations.long())).permute(0, 3, 1, 2)
         return bias.masked_fill(~valid[:, None, None, :], MASKED)
 

@@ -40,7 +40,7 @@ class CorrespondenceNetwork(nn.Module):
         depths: Tensor,
         valid: Tensor,
     ) -> PointEvidence:
-        """See :meth:`.video_features.VideoFeatures.forward`; ``rig_of_frame`` (B,) says which rig a frame shows.
+        """See :meth:`.video_features.VideoFeatures.forward`; ``rig_of_frame`` (B,): the rig a frame shows.
 
         Points are the joints (padded) followed by the surface points.
         """

@@ -19,7 +19,7 @@ MARGIN = 1.2
 
 
 def mask_window(mask: NDArray[np.uint8], crop: Crop, size: int) -> Crop | None:
-    """The network's square window around a mask (n, n), given as a crop of the image; None for an empty mask."""
+    """The network's square window around the mask (n, n) of a crop; None for an empty mask."""
     rows = np.flatnonzero((mask > 127).any(1))
     columns = np.flatnonzero((mask > 127).any(0))
     if not len(rows):
@@ -37,17 +37,19 @@ def cut_window(image: NDArray[np.uint8], crop: Crop, window: Crop) -> NDArray[np
     shrink = window.scale / crop.scale
     if shrink < 0.5:  # average before sampling, so that small things do not vanish
         smaller = max(1, round(image.shape[0] * shrink * 1.5))
-        image = cv2.resize(image, (smaller, smaller), interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, (smaller, smaller), interpolation=cv2.INTER_AREA), np.uint8)
         crop = Crop(crop.left, crop.top, crop.side, smaller)
     to_crop = np.vstack([crop.affine_from_image(), [0.0, 0.0, 1.0]])
     to_window = np.vstack([window.affine_from_image(), [0.0, 0.0, 1.0]])
-    matrix = (to_window @ np.linalg.inv(to_crop))[:2]
-    cut = cv2.warpAffine(image, matrix, (window.size, window.size), flags=cv2.INTER_LINEAR)
+    matrix = np.asarray(to_window @ np.linalg.inv(to_crop), np.float64)[:2]
+    cut = cv2.warpAffine(
+        np.ascontiguousarray(image), matrix, (window.size, window.size), flags=cv2.INTER_LINEAR
+    )
     return np.asarray(cut, np.uint8)
 
 
 def standardised_frame(color: Tensor, mask: Tensor) -> Tensor:
-    """Colour (B, n, n, 3) and mask (B, n, n) of bytes -> (B, 4, n, n): contrast standardised inside the mask."""
+    """Bytes (B, n, n, 3) and mask (B, n, n) -> (B, 4, n, n), contrast standardised inside the mask."""
     weight = (mask.float() / 255.0)[..., None]
     rgb = color.float() / 255.0
     share = weight / (weight.sum((1, 2), keepdim=True) + 1.0)

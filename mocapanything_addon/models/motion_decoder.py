@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Motion decoder: from an estimate and what the video shows of the joints, over time, to a pose prior.
 
-Geometry comes first (:mod:`.motion_features`); attention over the joints of a frame, biased by the tree, alternates
-with attention over time, biased by the true time between frames. Rotations come out as raw 3 x 3 matrices, trained
-with squared error and made rotations by SVD afterwards: unlike 6D outputs with a geodesic loss this learns from the
-first thousand samples on.
+Geometry comes first (:mod:`.motion_features`); attention over the joints of a frame, biased by the tree,
+alternates with attention over time, biased by the true time between frames. Rotations come out as raw 3 x 3
+matrices, trained with squared error and made rotations by SVD afterwards: unlike 6D outputs with a geodesic
+loss this learns from the first thousand samples on.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class DecodedMotion:
     """B windows of T frames."""
 
     rotations: Tensor
-    """(B, T, J, 3, 3) raw matrices near the local rotation L_j. The root's is the turn from the estimated body to
-    the true one: D_0 = D_0^estimate x this."""
+    """(B, T, J, 3, 3) raw matrices near the local rotation L_j. The root's is the turn from the estimated
+    body to the true one: D_0 = D_0^estimate x this."""
     log_sigma: Tensor
     """(B, T, J) logarithm of the standard deviation a rotation axis, radians."""
     root_shift: Tensor

@@ -31,8 +31,8 @@ class MotionInput:
     positions: Array
     """(T, J, 3) the estimate's joints."""
     residuals: Array
-    """(T, J, 2) where a joint is seen minus where the estimate puts it, in the image plane at the joint's depth:
-    right and down, body sizes."""
+    """(T, J, 2) where a joint is seen minus where the estimate puts it, in the image plane at the joint's
+    depth: right and down, body sizes."""
     confidence: Array
     """(T, J) 0 (nothing known) to 1; see :func:`confidence_of`."""
     camera_axes: Array
@@ -49,9 +49,10 @@ def confidence_of(sigma: Array) -> Array:
 def joint_motion_features(motion: MotionInput) -> NDArray[np.float32]:
     """(T, J, JOINT_FEATURES), all in the axes of the estimated body (D of the root) unless said.
 
-    Estimated local rotation less the identity (9; zero for the root); estimated place less the rest place (3); residual
-    as a vector in space, zero where nothing is known (3); the swing that is missing: observed bone direction less the
-    rest one, in the parent's axes (3); the same of the estimate (3); viewing direction (3); confidence (1).
+    Estimated local rotation less the identity (9; zero for the root); estimated place less the rest place
+    (3); residual as a vector in space, zero where nothing is known (3); the swing that is missing: observed
+    bone direction less the rest one, in the parent's axes (3); the same of the estimate (3); viewing
+    direction (3); confidence (1).
     """
     parents = np.maximum(motion.parents, 0)
     body = motion.rotations[:, 0]

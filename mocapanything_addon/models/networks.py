@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..fit.clip import SubjectClip
+from ..fit.crop import Crop
 from ..fit.decimate import FitMesh, decimate
-from ..fit.evidence.correspondence import Correspondences
 from ..fit.prior import PosePrior
 from ..fit.renderer import Renderer
-from ..fit.sampling import MeshPoints
 from ..ik.camera import Camera
 from ..ik.kinematics import Pose
 from ..ik.rotations import nearest_rotation, quaternion_from_matrix
@@ -25,13 +24,13 @@ from ..jobs.errors import CaptureError
 from ..jobs.rig import Rig
 from ..jobs.views import ReferenceViews
 from .correspondence_network import CorrespondenceNetwork
+from .encoded_rig import Reference, normalised, reference_batch, repeated
+from .found_points import FoundPoints, corners_as_points
 from .images import cut_window, draw_estimate, from_places, mask_window, standardised_frame, to_places
 from .motion_decoder import WINDOW, DecodedMotion, MotionDecoder
 from .motion_features import MotionInput, confidence_of, frame_motion_features, joint_motion_features
-from .reference import ReferenceInput, reference_input, to_normalised
-from .reference_encoder import ReferenceBatch
+from .reference import reference_input, to_normalised
 from .registry import DEFAULT_FOLDER, WeightsEntry, load_network, read_manifest
-from .skinning import skinned
 from .video_features import IMAGE_SIZE, PointEvidence
 
 Array = NDArray[np.float64]
@@ -42,76 +41,6 @@ MEAN_DISTANCE = float(np.sqrt(np.pi / 2.0))
 """Mean distance of a normal cloud in the plane from its middle, in standard deviations an axis."""
 TAIL_SIGMA = 0.05
 """Radians: a tail joint does not turn of its own."""
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """A rig, encoded. Points are its J joints followed by S surface points; K = J + S."""
-
-    rig: Rig
-    mesh: FitMesh
-    inputs: ReferenceInput
-    queries: Tensor
-    """(K, width) for the correspondence network."""
-    batch: ReferenceBatch
-    """Of this one rig, for the decoder."""
-
-    @property
-    def point_count(self) -> int:
-        return self.rig.joint_count + len(self.inputs.surface_positions)
-
-    def posed_points(self, pose: Pose) -> tuple[Array, Array]:
-        """The mesh's vertices (T, V, 3) and the points (T, K, 3) under a pose, armature space."""
-        vertices = skinned(
-            self.mesh.vertices,
-            self.mesh.skin_joints,
-            self.mesh.skin_weights,
-            self.rig.rest_positions,
-            pose.global_rotations,
-            pose.positions,
-        )
-        surface = vertices[:, self.inputs.surface_vertices]
-        return vertices, np.concatenate([pose.positions, surface], 1)
-
-
-@dataclass(frozen=True, eq=False)
-class FoundPoints:
-    """Where the points of a reference are in T frames. Source pixels."""
-
-    joint_count: int
-    surface: MeshPoints
-    """(S,) the surface points on the fit's mesh."""
-    places: Array
-    """(T, K, 2)."""
-    sigma: Array
-    """(T, K) standard deviation an axis; infinite in frames without a subject."""
-    visibility: Array
-    """(T, K) probability that the point itself is seen, not hidden behind the body or something else."""
-    depth_shift: Array
-    """(T, K) how much farther away than the estimate, armature units."""
-
-    def at(self, frame: int, *, largest_sigma: float = np.inf, hidden_factor: float = 2.0) -> Correspondences:
-        """One frame as evidence for the fit.
-
-        Args:
-            frame: Which.
-            largest_sigma: Points known less well than this (source pixels) are left out.
-            hidden_factor: A point that is surely hidden has its sigma multiplied by this.
-        """
-        hidden = 1.0 - self.visibility[frame]
-        sigma = self.sigma[frame] * (1.0 + (hidden_factor - 1.0) * hidden)
-        chosen = np.flatnonzero(np.isfinite(sigma) & (sigma <= largest_sigma))
-        count = len(self.surface)
-        joints = np.concatenate([np.arange(self.joint_count), np.full(count, -1)])
-        # Joints have no place on the surface; the fit looks at `points` only where `joints` is -1.
-        on_surface = np.where(chosen < self.joint_count, 0, chosen - self.joint_count)
-        return Correspondences(
-            frame=frame,
-            joints=joints[chosen].astype(np.intp),
-            points=self.surface[on_surface],
-            places=self.places[frame, chosen],
-            sigma=sigma[chosen],
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +116,7 @@ class Networks:
         """
         mesh = mesh or decimate(rig)
         inputs = reference_input(rig, mesh, views)
-        batch = _reference_batch(inputs, self.device)
+        batch = reference_batch(inputs, self.device)
         queries = self.correspondence.queries(batch)[0]
         return Reference(rig, mesh, inputs, queries, batch)
 
@@ -211,48 +140,26 @@ class Networks:
             progress: Called with ("correspond", done, total) after every few frames.
         """
         count, points = clip.frame_count, reference.point_count
-        size = reference.rig.size
-        vertices, at = reference.posed_points(pose)
-        estimated = camera.project(at)
-        depths = camera.to_camera(at)[..., 2]
-        places = estimated.copy()
+        places = np.full((count, points, 2), np.nan)
         sigma = np.full((count, points), np.inf)
         visibility, depth_shift = np.zeros((count, points)), np.zeros((count, points))
         renderer = Renderer(reference.mesh.faces)
-        rest = _normalised(reference.rig, reference.mesh.vertices)
-        windows = [mask_window(clip.mask[t], clip.crops[t], IMAGE_SIZE) for t in range(count)]
-        shown = [t for t in range(count) if windows[t] is not None]
+        windows = {t: mask_window(clip.mask[t], clip.crops[t], IMAGE_SIZE) for t in range(count)}
+        shown = {t: window for t, window in windows.items() if window is not None}
         for first in range(0, len(shown), FRAMES_AT_ONCE):
-            frames = shown[first : first + FRAMES_AT_ONCE]
-            color, mask, drawn, local = [], [], [], []
-            for t in frames:
-                window = windows[t]
-                assert window is not None
-                color.append(cut_window(clip.color[t], clip.crops[t], window))
-                mask.append(cut_window(clip.mask[t], clip.crops[t], window))
-                drawn.append(draw_estimate(renderer, rest, vertices[t], camera, window))
-                local.append(to_places(estimated[t], window))
-            evidence = self._find(
-                reference,
-                np.stack(color),
-                np.stack(mask),
-                np.stack(drawn),
-                np.stack(local),
-                (depths[frames] - depths[frames, :1]) / size,
-            )
-            for index, t in enumerate(frames):
-                window = windows[t]
-                assert window is not None
+            some = dict(list(shown.items())[first : first + FRAMES_AT_ONCE])
+            evidence = self._find(reference, clip, some, _some_frames(pose, list(some)), camera, renderer)
+            for index, (t, window) in enumerate(some.items()):
                 places[t] = from_places(_numpy(evidence.places[index]), window)
                 scale = np.exp(_numpy(evidence.log_scale[index]))
                 sigma[t] = 0.5 * window.side * scale / MEAN_DISTANCE
                 visibility[t] = _numpy(torch.sigmoid(evidence.visibility[index]))
-                depth_shift[t] = size * _numpy(evidence.depth_shift[index])
+                depth_shift[t] = reference.rig.size * _numpy(evidence.depth_shift[index])
             if progress is not None:
                 progress("correspond", min(first + FRAMES_AT_ONCE, len(shown)), len(shown))
         return FoundPoints(
             joint_count=reference.rig.joint_count,
-            surface=_corners_as_points(reference.mesh.faces, reference.inputs.surface_vertices),
+            surface=corners_as_points(reference.mesh.faces, reference.inputs.surface_vertices),
             places=places,
             sigma=sigma,
             visibility=visibility,
@@ -325,21 +232,30 @@ class Networks:
     def _find(
         self,
         reference: Reference,
-        color: NDArray[np.uint8],
-        mask: NDArray[np.uint8],
-        drawn: NDArray[np.float16],
-        places: Array,
-        depths: Array,
+        clip: SubjectClip,
+        windows: dict[int, Crop],
+        pose: Pose,
+        camera: Camera,
+        renderer: Renderer,
     ) -> PointEvidence:
-        count = len(color)
-        frame = standardised_frame(self._tensor(color), self._tensor(mask))
+        """Run the correspondence network on some frames; the pose holds just those."""
+        vertices, points = reference.posed_points(pose)
+        rest = normalised(reference.rig, reference.mesh.vertices)
+        depths = camera.to_camera(points)[..., 2]
+        color, mask, drawn, places = [], [], [], []
+        for index, (t, window) in enumerate(windows.items()):
+            color.append(cut_window(clip.color[t], clip.crops[t], window))
+            mask.append(cut_window(clip.mask[t], clip.crops[t], window))
+            drawn.append(draw_estimate(renderer, rest, vertices[index], camera, window))
+            places.append(to_places(camera.project(points[index]), window).astype(np.float32))
+        frame = standardised_frame(self._tensor(np.stack(color)), self._tensor(np.stack(mask)))
         return self.correspondence.video(
             frame.contiguous(memory_format=torch.channels_last),
-            self._tensor(drawn).float().contiguous(memory_format=torch.channels_last),
-            reference.queries[None].expand(count, -1, -1),
-            self._tensor(places.astype(np.float32)),
-            self._tensor(depths.astype(np.float32)),
-            torch.ones(count, reference.point_count, dtype=torch.bool, device=self.device),
+            self._tensor(np.stack(drawn)).float().contiguous(memory_format=torch.channels_last),
+            reference.queries[None].expand(len(windows), -1, -1),
+            self._tensor(np.stack(places)),
+            self._tensor(((depths - depths[:, :1]) / reference.rig.size).astype(np.float32)),
+            torch.ones(depths.shape, dtype=torch.bool, device=self.device),
         )
 
     def _decode(
@@ -355,7 +271,7 @@ class Networks:
         seen = np.stack([np.arange(length) < len(span) for span in spans])
         clock = np.stack([times[p] - times[p[0]] for p in padded]).astype(np.float32)
         return self.decoder(
-            _repeated(reference.batch, len(spans)),
+            repeated(reference.batch, len(spans)),
             self._tensor(np.stack([joints[p] for p in padded])),
             self._tensor(np.stack([frames[p] for p in padded])),
             self._tensor(clock),
@@ -364,6 +280,10 @@ class Networks:
 
     def _tensor(self, array: NDArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
+def _some_frames(pose: Pose, frames: list[int]) -> Pose:
+    return Pose(pose.global_rotations[frames], pose.positions[frames])
 
 
 def window_starts(count: int) -> list[int]:
@@ -387,53 +307,15 @@ def _motion_input(
     )
     return MotionInput(
         parents=rig.parents,
-        rest=_normalised(rig, rig.rest_positions),
+        rest=normalised(rig, rig.rest_positions),
         times=np.asarray(times, float),
         rotations=turn @ pose.global_rotations @ turn.T,
-        positions=_normalised(rig, pose.positions),
+        positions=normalised(rig, pose.positions),
         residuals=residuals,
         confidence=np.where(known, confidence_of(np.where(known, sigma, 0.0) * per_pixel), 0.0),
         camera_axes=camera.rotation @ turn.T,
-        camera_position=_normalised(rig, camera.position),
+        camera_position=normalised(rig, camera.position),
     )
-
-
-def _normalised(rig: Rig, points: NDArray[np.floating]) -> Array:
-    return (points - rig.rest_positions[0]) @ to_normalised(rig.up).T / rig.size
-
-
-def _reference_batch(inputs: ReferenceInput, device: torch.device) -> ReferenceBatch:
-    def one(array: NDArray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
-
-    return ReferenceBatch(
-        joint_positions=one(inputs.joint_positions),
-        joint_features=one(inputs.joint_features),
-        valid=torch.ones(1, len(inputs.joint_positions), dtype=torch.bool, device=device),
-        hops=one(inputs.hops),
-        relations=one(inputs.relations),
-        surface_positions=one(inputs.surface_positions),
-        surface_normals=one(inputs.surface_normals),
-        surface_joints=one(inputs.surface_joints),
-        surface_weights=one(inputs.surface_weights),
-        views=one(inputs.views),
-        view_points=one(inputs.view_points),
-    )
-
-
-def _repeated(batch: ReferenceBatch, count: int) -> ReferenceBatch:
-    return ReferenceBatch(
-        **{name: value.expand(count, *value.shape[1:]) for name, value in vars(batch).items()}
-    )
-
-
-def _corners_as_points(faces: NDArray[np.int32], vertices: NDArray[np.int32]) -> MeshPoints:
-    """Vertices as points on the surface: a triangle each has them as a corner."""
-    triangle = np.zeros(int(faces.max()) + 1, np.int32)
-    corner = np.zeros(len(triangle), np.int32)
-    for k in range(3):
-        triangle[faces[:, k]], corner[faces[:, k]] = np.arange(len(faces)), k
-    return MeshPoints(triangle[vertices], np.eye(3)[corner[vertices]])
 
 
 def _numpy(tensor: Tensor) -> Array:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the networks know of a rig before any video: joints, tree, surface points, views, in normalised space."""
+"""What the networks know of a rig before any video: joints, tree, surface points, views."""
 
 from __future__ import annotations
 
@@ -96,8 +96,10 @@ def joint_features(
     surface_joints: NDArray[np.int32],
     surface_weights: NDArray[np.floating],
 ) -> NDArray[np.float32]:
-    """(J, 11): offset from the parent (3), mean offset of the children (3), its length from the parent, share of
-    the surface the joint moves itself and with everything below it, depth in the tree / 10, tail or not.
+    """(J, JOINT_FEATURES) of rest positions (J, 3) and the skin of the mesh.
+
+    Offset from the parent (3), mean offset of the children (3), distance from the parent, share of the
+    surface that the joint moves itself and with everything below it, depth in the tree / 10, tail or not.
     """
     count = len(parents)
     offsets = positions - positions[np.maximum(parents, 0)]
@@ -136,10 +138,10 @@ def sample_surface(
     skin_weights: NDArray[np.floating],
     count: int = SURFACE_POINTS,
 ) -> NDArray[np.int32]:
-    """Indices of vertices spread over the mesh, more densely where a joint moves little surface (legs, tails).
+    """Indices of vertices spread over the mesh, more densely where a joint moves little surface (legs).
 
-    Farthest point sampling in rest space with stretched distances. Deterministic. Fewer than ``count`` where the
-    mesh has fewer vertices.
+    Farthest point sampling in rest space with stretched distances. Deterministic. Fewer than ``count`` where
+    the mesh has fewer vertices.
     """
     places = np.asarray(vertices, float)
     main = np.take_along_axis(skin_joints, skin_weights.argmax(1)[:, None], 1)[:, 0]
@@ -156,12 +158,12 @@ def sample_surface(
 def _shrunk_view(
     view: ReferenceView, joints: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The character of one view, cut out square, premultiplied (4, VIEW_SIZE, VIEW_SIZE), and the joints in it."""
+    """The character of one view, cut out square, premultiplied (4, n, n), and the joints in it (J, 2)."""
     encoded = np.frombuffer(view.image.read_bytes(), np.uint8)
     image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise ValueError(f"{view.image.name} is no picture with transparency")
-    rgba = image[..., [2, 1, 0, 3]].astype(np.float32) / np.iinfo(image.dtype).max
+    rgba = image[..., [2, 1, 0, 3]].astype(np.float32) / (65535.0 if image.dtype == np.uint16 else 255.0)
     rgba[..., :3] *= rgba[..., 3:]
     rows, columns = (np.flatnonzero((rgba[..., 3] > 0.5).any(axis)) for axis in (1, 0))
     if not len(rows):
@@ -176,4 +178,4 @@ def _shrunk_view(
     square[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]] = part
     small = cv2.resize(square, (VIEW_SIZE, VIEW_SIZE), interpolation=cv2.INTER_AREA)
     points = (view.camera.project(joints) + 0.5 - corner) / side * 2.0 - 1.0
-    return small.transpose(2, 0, 1), points.astype(np.float32)
+    return np.asarray(small, np.float32).transpose(2, 0, 1), points.astype(np.float32)

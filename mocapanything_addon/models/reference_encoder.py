@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reference prompt encoder: a query for every joint and every sampled surface point of a rig.
 
-After the reference prompt encoder of MoCapAnything (arXiv 2512.10881), with the graph bias of AnyTop and without
-joint names: rest place and offset, tree by graph attention, mesh through the skin weights, views by sampling where
-the joint projects and by cross-attention.
+After the reference prompt encoder of MoCapAnything (arXiv 2512.10881), with the graph bias of AnyTop and
+without joint names: rest place and offset, tree by graph attention, mesh through the skin weights, views by
+sampling where the joint projects and by cross-attention.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .reference import JOINT_FEATURES
 
 @dataclass(frozen=True, eq=False)
 class ReferenceBatch:
-    """:class:`.reference.ReferenceInput` of R rigs, padded and stacked. Padded surface points have zero weights."""
+    """:class:`.reference.ReferenceInput` of R rigs, joints padded, stacked."""
 
     joint_positions: Tensor
     """(R, J, 3)."""

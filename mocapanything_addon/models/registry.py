@@ -60,7 +60,7 @@ def read_manifest(folder: Path) -> dict[str, WeightsEntry]:
 
 
 def load_network(folder: Path, entry: WeightsEntry, device: torch.device) -> nn.Module:
-    """The network of an entry with its weights, ready to use. Raises CaptureError where the file is not right."""
+    """The network of an entry, ready to use. Raises CaptureError where the file is not right."""
     path = folder / Path(entry.file).name
     try:
         content = path.read_bytes()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Video features and the coarse 4D mesh: where every joint and surface point of the rig is in a frame.
 
-Two images go in: the subject as filmed, cut out with its mask, and a drawing of the rig under the current estimate
-of its pose, coloured by rest position and by normal. A point "finds its own colour, displaced": it looks at the
-features where the estimate puts it, and searches the neighbourhood. One network for every rig.
+Two images go in: the subject as filmed, cut out with its mask, and a drawing of the rig under the current
+estimate of its pose, coloured by rest position and by normal. A point "finds its own colour, displaced": it
+looks at the features where the estimate puts it, and searches the neighbourhood. One network for every rig.
 
 Images are ``IMAGE_SIZE`` pixels a side; places are -1 to 1 across the image, x right, y down.
 """
