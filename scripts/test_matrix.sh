@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-LAYERS=(tests/scene tests/operators tests/panels tests/extension)
+LAYERS=(tests/scene tests/operators tests/panels tests/extension tests/test_api.py tests/test_command_line.py)
 export MOCAPANYTHING_PYTHON="${MOCAPANYTHING_PYTHON:-$PWD/.venv/bin/python}"
 
 find_python() { # $1: version such as 3.13. Prints an interpreter that runs.
