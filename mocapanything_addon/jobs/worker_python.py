@@ -83,9 +83,6 @@ def worker_environment(environment: Mapping[str, str] | None = None) -> dict[str
     }
     result["PYTHONUTF8"] = "1"
     result["PYTHONSAFEPATH"] = "1"  # the script's own folder must not shadow installed modules
-    result["PYTHONDONTWRITEBYTECODE"] = (
-        "1"  # the extension's folder may be read-only, and is not ours to fill
-    )
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         result.setdefault(name, "1")
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -95,6 +96,12 @@ def disk_full(request: Request, rig: Rig, job: JobFolder, progress: Progress) ->
     raise OSError(errno.ENOSPC, "No space left on device", str(job.overlay_path))
 
 
+def small_disk(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    """Let the results break off in the middle of being written."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
+    return work(request, rig, job, progress)
+
+
 def no_memory(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
     raise MemoryError
 
@@ -112,6 +119,7 @@ BEHAVIOURS = {
     "bad_input": bad_input,
     "bug": bug,
     "disk_full": disk_full,
+    "small_disk": small_disk,
     "no_memory": no_memory,
     "unwritable": unwritable,
     **{f"endless_{stage}": endless(stage) for stage in STAGES},

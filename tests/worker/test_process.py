@@ -113,7 +113,12 @@ def test_unexpected_error_has_its_traceback_in_the_log_only(job: JobFolder) -> N
 
 @pytest.mark.parametrize(
     ("behaviour", "code"),
-    [("disk_full", "disk_full"), ("no_memory", "out_of_memory"), ("unwritable", "cannot_write")],
+    [
+        ("disk_full", "disk_full"),
+        ("small_disk", "disk_full"),
+        ("no_memory", "out_of_memory"),
+        ("unwritable", "cannot_write"),
+    ],
 )
 def test_errors_of_the_system(job: JobFolder, behaviour: str, code: str) -> None:
     with pytest.raises(CaptureError) as caught:
