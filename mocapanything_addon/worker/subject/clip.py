@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a video file to the subject, cut out, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...fit.clip import SubjectClip
+from ...fit.crop import Crop
+from ...jobs.errors import BadInputError
+from ...jobs.settings import CaptureSettings
+from .. import video
+from ..video_frame import VideoFrame, VideoInfo
+from .box import SubjectBox, labels_in_box
+from .camera_motion import CameraPath
+from .frame_store import FrameStore
+from .given_mask import GivenMasks, mask_of
+from .likelihood import Evidence, Likelihood, subject_likelihood
+from .refine import refine_mask
+from .shots import ShotDetector, longest_shot
+from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
+from .window import NOTHING, borders_touched, box_of, follow_boxes
+
+ANALYSIS_AREA = 288 * 288
+"""Pixels of a frame, at most, when the subject is looked for."""
+
+RARELY = 0.5
+"""Share of the frames below which it is said that the subject is seldom in view."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def make_clip(
+    path: str | Path,
+    settings: CaptureSettings,
+    folder: Path,
+    progress: Progress,
+    *,
+    size: int = 256,
+    box: SubjectBox | None = None,
+) -> tuple[SubjectClip, list[str]]:
+    """Find the subject of a video and cut it out.
+
+    The mask is the one given in the settings; else the video's own alpha; else what moves against the background.
+    The video is read twice, frame by frame; what is kept of it lies in files, so that memory does not grow with its
+    length. If the film is cut, the longest shot is used.
+
+    Args:
+        path: Video file, animation or folder of images.
+        settings: Range, mask and seed are used.
+        folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
+            temporary files.
+        progress: Called with (stage, done, total): "decode", then "subject".
+        size: Pixels a side of the square windows.
+        box: The subject, if the user has pointed at it.
+
+    Returns:
+        The clip, and sentences about what the user should know.
+
+    Raises:
+        BadInputError: As ``video.frames``; ``mask_...`` for an unusable mask; ``subject_missing`` if there is
+            nothing to cut out.
+    """
+    warnings: list[str] = []
+    survey = _survey(Path(path), settings, folder, progress, warnings)
+    try:
+        count = len(survey.times)
+        masks: _FoundMasks | _ReadMasks
+        if survey.has_masks:
+            masks = _ReadMasks(settings.mask, survey.info)
+            boxes = np.array(survey.boxes)
+            shares = (0.0, 1.0)
+        else:
+            masks, boxes = _find(survey, settings, folder, progress, box, warnings)
+            shares = (0.6, 0.4)
+        if not np.isfinite(boxes).any():
+            raise BadInputError(
+                "No subject was found in the video." if not survey.has_masks else "The mask is empty.",
+                "Give a mask with white where the subject is.",
+                code="subject_missing",
+            )
+        seen = float(np.isfinite(boxes[:, 0]).mean())
+        if seen < RARELY:
+            warnings.append(f"The subject is in view in only {seen:.0%} of the frames.")
+        info = survey.info
+        crops = follow_boxes(boxes, info.frame_rate, info.width, info.height, size)
+        cut_off = np.zeros((count, 4), bool)
+        with (
+            FrameStore(folder / "color.bin", (size, size, 3)) as colors,
+            FrameStore(folder / "mask.bin", (size, size)) as cut,
+        ):
+            for index, frame in enumerate(_shot_frames(Path(path), settings, survey)):
+                color, mask = masks.cut(index, frame, crops[index])
+                colors.append(color)
+                cut.append(mask)
+                cut_off[index] = borders_touched(mask, crops[index], info.width, info.height)
+                progress("subject", round(count * (shares[0] + shares[1] * (index + 1) / count)), count)
+            clip = SubjectClip(
+                times=np.array(survey.times) - survey.times[0],
+                frame_rate=info.frame_rate,
+                width=info.width,
+                height=info.height,
+                crops=crops,
+                color=colors.as_array(),
+                mask=cut.as_array(),
+                cut_off=cut_off,
+            )
+    finally:
+        survey.close()
+    return clip, warnings
+
+
+@dataclass
+class _Survey:
+    """What the first reading of the video found; after it, only the chosen shot."""
+
+    info: VideoInfo
+    frames: FrameStore
+    camera: CameraPath
+    times: list[float] = field(default_factory=list)
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    """Of given masks, source pixels."""
+    shot_starts: list[int] = field(default_factory=lambda: [0])
+    has_masks: bool = False
+    first: int = 0
+    """Number of frames read before the shot."""
+    temporary: list[FrameStore] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        for store in [self.frames, *self.temporary]:
+            store.__exit__(None, None, None)
+            store.path.unlink(missing_ok=True)
+
+
+def _survey(
+    path: Path, settings: CaptureSettings, folder: Path, progress: Progress, warnings: list[str]
+) -> _Survey:
+    """Read the video once: small frames to disk, camera motion, cuts, boxes of given masks."""
+    info = video.probe(path)
+    given = GivenMasks(settings.mask, info.frame_rate) if settings.mask else None
+    scale = min(1.0, (ANALYSIS_AREA / (info.width * info.height)) ** 0.5)
+    width, height = max(16, round(info.width * scale)), max(16, round(info.height * scale))
+    survey = _Survey(info, FrameStore(folder / "frames.bin", (height, width, 3)), CameraPath())
+    survey.has_masks = given is not None or info.has_alpha
+    start, end = settings.start_seconds or 0.0, settings.end_seconds
+    expected = max(1, round(((end if end is not None else info.duration) - start) * info.frame_rate))
+    shots = ShotDetector()
+    ended = False
+    try:
+        for frame in video.frames(path, settings.start_seconds, end, warn=warnings.append):
+            mask = _given_mask(given, frame) if survey.has_masks else None
+            if given is not None and mask is None:
+                ended = True
+                break
+            small = np.asarray(cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+            is_cut = shots.is_cut(small)
+            if is_cut:
+                survey.shot_starts.append(len(survey.times))
+            if mask is not None:
+                factor = info.width / frame.rgb.shape[1]
+                survey.boxes.append(tuple(factor * edge for edge in box_of(mask > 0)))  # type: ignore[arg-type]
+            else:
+                survey.frames.append(small)
+                survey.camera.add(small, is_cut)
+            survey.times.append(frame.time)
+            done = len(survey.times)
+            progress("decode", done, max(expected, done))
+        if ended:
+            if not survey.times:
+                raise BadInputError(
+                    "The mask covers none of the chosen frames.",
+                    "Give one mask a frame.",
+                    code="mask_too_short",
+                )
+            warnings.append(f"The mask ends after {survey.times[-1]:.2f} s; the capture ends with it.")
+        _keep_longest_shot(survey, folder, warnings)
+    except BaseException:
+        survey.close()
+        raise
+    return survey
+
+
+def _given_mask(given: GivenMasks | None, frame: VideoFrame) -> NDArray[np.uint8] | None:
+    """(H, W) of the frame: from the given masks, else its alpha."""
+    return given.mask_for(frame) if given is not None else mask_of(frame, frame.rgb.shape)
+
+
+def _keep_longest_shot(survey: _Survey, folder: Path, warnings: list[str]) -> None:
+    if len(survey.shot_starts) == 1:
+        return
+    first, count = longest_shot(survey.shot_starts, len(survey.times))
+    shot = slice(first, first + count)
+    survey.first = first
+    survey.times = survey.times[shot]
+    survey.boxes = survey.boxes[shot]
+    if not survey.has_masks:
+        survey.camera.to_frame = survey.camera.to_frame[shot]
+        kept = FrameStore(folder / "shot.bin", survey.frames.shape)
+        for index in range(first, first + count):
+            kept.append(survey.frames[index])
+        survey.temporary.append(survey.frames)
+        survey.frames = kept
+    warnings.append(
+        f"The video has {len(survey.shot_starts)} shots; the longest, {survey.times[0]:.2f} to "
+        f"{survey.times[-1]:.2f} s, is used. Choose a range for another."
+    )
+
+
+def _shot_frames(path: Path, settings: CaptureSettings, survey: _Survey) -> Iterator[VideoFrame]:
+    """The second reading: the same frames again. What was warned about is not said twice."""
+    stream = video.frames(path, settings.start_seconds, settings.end_seconds)
+    for number, frame in enumerate(stream):
+        if number >= survey.first + len(survey.times):
+            return
+        if number >= survey.first:
+            yield frame
+
+
+def _find(
+    survey: _Survey,
+    settings: CaptureSettings,
+    folder: Path,
+    progress: Progress,
+    box: SubjectBox | None,
+    warnings: list[str],
+) -> tuple[_FoundMasks, NDArray[np.float64]]:
+    """Look for the subject in the small frames. Also its boxes (T, 4) in source pixels."""
+    count = len(survey.times)
+
+    def tick(low: float, high: float) -> Callable[[float], None]:
+        return lambda share: progress("subject", round(count * (low + (high - low) * share)), count)
+
+    to_frame = np.array(survey.camera.to_frame)
+    likelihood = subject_likelihood(survey.frames, to_frame, folder, settings.seed, tick(0.0, 0.45))
+    survey.temporary.append(likelihood.store)
+    if likelihood.evidence is Evidence.FOLLOWED:
+        warnings.append(
+            "The camera runs along with the subject, so that the background could not be told by its motion; "
+            "the mask follows colours. Check it, or give one."
+        )
+    elif likelihood.evidence is Evidence.PLACE:
+        warnings.append(
+            "Nothing moves against the background; what stands out in the middle was taken for the subject. "
+            "Check the mask, or give one."
+        )
+    factor = survey.info.width / survey.frames.shape[1]
+    seed = None
+    if box is not None:
+        chosen = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
+        edges = (box.left / factor, box.top / factor, box.right / factor, box.bottom / factor)
+        seed = chosen, labels_in_box(survey.frames[chosen], likelihood.logit(chosen), edges)
+    labels = follow_subject(survey.frames, likelihood, folder, tick(0.45, 0.6), seed)
+    survey.temporary.append(labels)
+    boxes = np.full((count, 4), np.nan)
+    for index in range(count):
+        subject = labels[index] == SUBJECT
+        boxes[index] = (
+            np.multiply(box_of(subject), factor) if subject.sum() > LEAST_AREA * subject.size else NOTHING
+        )
+    return _FoundMasks(survey.info, likelihood, labels), boxes
+
+
+@dataclass(frozen=True)
+class _FoundMasks:
+    """Masks cut along the picture's edges from the log odds and labels of the small frames."""
+
+    info: VideoInfo
+    likelihood: Likelihood
+    labels: FrameStore
+
+    def cut(self, index: int, frame: VideoFrame, crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        color = cut_window(frame.rgb, crop, self.info.width)
+        labels = self.labels[index]
+        subject = labels == SUBJECT
+        empty = np.zeros((crop.size, crop.size), np.uint8)
+        if subject.sum() <= LEAST_AREA * subject.size:
+            return color, empty
+        other = labels == OTHER
+        logit = np.where(other, np.float32(-8.0), self.likelihood.logit(index))
+        affine = _scaled(crop, labels.shape[1] / self.info.width).affine_from_image()
+        size = (crop.size, crop.size)
+        logit = cv2.warpAffine(logit, affine, size, borderMode=cv2.BORDER_REPLICATE)
+        other = cv2.warpAffine(other.astype(np.uint8), affine, size, flags=cv2.INTER_NEAREST) > 0
+        mask = refine_mask(color, np.asarray(logit, np.float32), other)
+        mask[~inside_image(crop, self.info.width, self.info.height)] = 0
+        return color, mask
+
+
+class _ReadMasks:
+    """Masks that were given, or are the video's alpha."""
+
+    def __init__(self, mask: str | None, info: VideoInfo) -> None:
+        self._given = GivenMasks(mask, info.frame_rate) if mask else None
+        self._info = info
+
+    def cut(self, index: int, frame: VideoFrame, crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        mask = _given_mask(self._given, frame)
+        color = cut_window(frame.rgb, crop, self._info.width)
+        if mask is None:
+            return color, np.zeros((crop.size, crop.size), np.uint8)
+        window = cut_window(mask, crop, self._info.width)
+        window = np.where(window > 127, 255, 0).astype(np.uint8)
+        window[~inside_image(crop, self._info.width, self._info.height)] = 0
+        return color, window
+
+
+def cut_window(image: NDArray[np.uint8], crop: Crop, source_width: int) -> NDArray[np.uint8]:
+    """(n, n, ...) of the window; ``image`` may be smaller than the source. Beyond the border it goes on as at it."""
+    window = _scaled(crop, image.shape[1] / source_width)
+    if window.scale < 0.7:
+        # Averaged down first: the warp below looks at four neighbours only.
+        size = (max(1, round(image.shape[1] * window.scale)), max(1, round(image.shape[0] * window.scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        window = _scaled(crop, image.shape[1] / source_width)
+    warped = cv2.warpAffine(
+        image, window.affine_from_image(), (crop.size, crop.size), borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, np.uint8)
+
+
+def inside_image(crop: Crop, width: int, height: int) -> NDArray[np.bool_]:
+    """(n, n) whether a pixel of the window lies on the image."""
+    pixels = np.arange(crop.size, dtype=np.float64)
+    x = crop.to_image(np.stack([pixels, pixels], axis=1))
+    across = (x[:, 0] > -0.5) & (x[:, 0] < width - 0.5)
+    down = (x[:, 1] > -0.5) & (x[:, 1] < height - 0.5)
+    return down[:, None] & across[None, :]
+
+
+def _scaled(crop: Crop, factor: float) -> Crop:
+    """The same window on an image ``factor`` times as large."""
+    return Crop(crop.left * factor, crop.top * factor, crop.side * factor, crop.size)
