@@ -43,6 +43,7 @@ def check_armature(candidate: bpy.types.Object | None) -> list[str]:
             "Leave Edit Mode and try again.",
             code="edit_mode",
         )
+    bpy.context.view_layer.update()  # matrix_world is only as fresh as the last evaluation
     return _check_scale(candidate)
 
 

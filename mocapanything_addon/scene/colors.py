@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .skinned_meshes import FrozenMesh
-from .surface import Surface
 
 Array = NDArray[np.float64]
 
@@ -48,15 +47,26 @@ class _Corners:
     """(N, 3) loops of the triangle around it."""
 
 
-def vertex_colors(meshes: list[FrozenMesh], surface: Surface) -> NDArray[np.uint8]:
-    """(V, 3) sRGB base colour of the surface's vertices; mid grey where a material gives none."""
-    colors = np.full((len(surface.vertices), 3), MID_GREY, np.uint8)
+def vertex_colors(
+    meshes: list[FrozenMesh], mesh: NDArray[np.int64], mesh_vertex: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """sRGB base colour of vertices; mid grey where a material gives none.
+
+    Args:
+        meshes: In rest pose, their triangles calculated.
+        mesh: (V,) which of the meshes each vertex is from.
+        mesh_vertex: (V,) its index there.
+
+    Returns:
+        (V, 3).
+    """
+    colors = np.full((len(mesh), 3), MID_GREY, np.uint8)
     textures = _Textures()
     for number, item in enumerate(meshes):
-        rows = np.nonzero(surface.mesh == number)[0]
-        if not len(rows):
+        rows = np.nonzero(mesh == number)[0]
+        if not len(rows) or not len(item.mesh.loop_triangles):
             continue
-        corners, slots = _corners_of(item.mesh, surface.mesh_vertex[rows])
+        corners, slots = _corners_of(item.mesh, mesh_vertex[rows])
         materials = [s.material for s in item.source.object.material_slots] or [None]
         for slot in np.unique(slots):
             material = materials[min(int(slot), len(materials) - 1)]
@@ -67,6 +77,18 @@ def vertex_colors(meshes: list[FrozenMesh], surface: Surface) -> NDArray[np.uint
             color = np.nan_to_num(_material_color(material, part, textures), nan=0.5)
             colors[rows[own]] = np.round(255.0 * srgb_from_linear(np.clip(color, 0.0, 1.0)))
     return colors
+
+
+def paint(item: FrozenMesh) -> None:
+    """Store the base colours of a frozen mesh as its active colour attribute."""
+    count = len(item.mesh.vertices)
+    item.mesh.calc_loop_triangles()
+    colors = vertex_colors([item], np.zeros(count, np.int64), np.arange(count))
+    values = np.ones((count, 4), np.float32)
+    values[:, :3] = linear_from_srgb(colors / 255.0)
+    attribute = item.mesh.color_attributes.new("Base Color", "FLOAT_COLOR", "POINT")
+    attribute.data.foreach_set("color", values.ravel())
+    item.mesh.color_attributes.active_color = attribute
 
 
 def srgb_from_linear(values: Array) -> Array:
@@ -82,7 +104,7 @@ def linear_from_srgb(values: Array) -> Array:
 
 
 def _corners_of(mesh: bpy.types.Mesh, vertices: NDArray[np.int64]) -> tuple[_Corners, NDArray[np.int64]]:
-    """One corner of each vertex, and the material slot of its face. Every vertex stands in a triangle."""
+    """One corner of each vertex, and the material slot of its face; any where it stands in no triangle."""
     count = len(mesh.loop_triangles)
     loops = np.empty(count * 3, np.int32)
     mesh.loop_triangles.foreach_get("loops", loops)

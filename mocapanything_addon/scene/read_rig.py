@@ -37,7 +37,6 @@ def read_rig(armature_object: bpy.types.Object | None, *, max_vertices: int = 20
     """
     warnings: list[str] = check_armature(armature_object)
     assert armature_object is not None
-    bpy.context.view_layer.update()  # matrix_world is only as fresh as the last evaluation
     chain = read_bones(armature_object)
     meshes = skinned_meshes(armature_object)
     if not meshes:
@@ -46,7 +45,7 @@ def read_rig(armature_object: bpy.types.Object | None, *, max_vertices: int = 20
         surface = read_surface(frozen, chain, max_vertices)
         if not len(surface.weights) or not len(surface.faces):
             _refuse_weightless(armature_object)
-        colors = vertex_colors(frozen, surface)
+        colors = vertex_colors(frozen, surface.mesh, surface.mesh_vertex)
     if surface.unweighted:
         warnings.append(
             f"{surface.unweighted} vertices have no weight on any bone; they will stay where they are while the "

@@ -27,6 +27,8 @@ from ..jobs.rig import Rig
 from ..jobs.views import ReferenceView, ReferenceViews
 from . import compat
 from .armature_space import world_axes
+from .colors import paint
+from .graphics import has_graphics
 from .skinned_meshes import FrozenMesh, frozen_meshes, skinned_meshes
 from .view_cameras import IMAGE_SIZE, view_cameras
 
@@ -37,6 +39,8 @@ SOURCE_NAME = "rig.json"
 TITLE = "MoCapAnything reference views"
 COLUMNS = 3
 SAMPLES = 4
+LEAST_SHOWN = 0.6
+"""Imported materials are sometimes fully transparent by mistake: then another engine must show the character."""
 AMBIENT = 0.7
 SUN_STRENGTH = 1.2
 
@@ -50,7 +54,8 @@ def render_reference_views(
         armature_object: The armature that the rig was read from.
         rig: What was read; its content hash says whether the views in the folder are still right.
         folder: Where the images and ``views.json`` go; made when it is missing.
-        engine: A render engine's identifier. None: Eevee, and where that cannot start Workbench, then Cycles.
+        engine: A render engine's identifier. None: Eevee; where it shows too little Workbench;
+            where there are no graphics at all Cycles on the CPU.
 
     Returns:
         The views; ``engine`` says which engine really drew them.
@@ -64,9 +69,9 @@ def render_reference_views(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SOURCE_NAME).unlink(missing_ok=True)
     cameras = view_cameras(rig.vertices, world_axes(armature_object))
-    engines = [engine] if engine else [compat.eevee_engine(), "BLENDER_WORKBENCH", "CYCLES"]
+    engines = [engine] if engine else _engines()
     with frozen_meshes(armature_object, skinned_meshes(armature_object)) as frozen:
-        tiles, used = _render_with_first(engines, frozen, list(cameras.values()))
+        tiles, used = _render_with_first(engines, frozen, list(cameras.values()), rig.vertices)
     views = []
     for (name, camera), tile in zip(cameras.items(), tiles, strict=True):
         image = folder / f"{name}.png"
@@ -87,14 +92,25 @@ def _is_current(folder: Path, key: str, engine: str | None) -> bool:
     return source.get("rig") == key and engine in {None, source.get("engine")}
 
 
+def _engines() -> list[str]:
+    """Best first. Workbench needs graphics as much as Eevee does; Cycles draws without."""
+    return [compat.eevee_engine(), "BLENDER_WORKBENCH", "CYCLES"] if has_graphics() else ["CYCLES"]
+
+
 def _render_with_first(
-    engines: list[str], frozen: list[FrozenMesh], cameras: list[Camera]
+    engines: list[str], frozen: list[FrozenMesh], cameras: list[Camera], vertices: NDArray[np.float32]
 ) -> tuple[list[NDArray[np.float32]], str]:
-    """Tiles drawn by the first engine of the list that works, and its name."""
+    """Tiles drawn by the first engine of the list that works and shows the vertices, and its name."""
     failure = ""
     for engine in engines:
         try:
-            return _render(frozen, cameras, engine), engine
+            tiles = _render(frozen, cameras, engine)
+            shown = min(_shown(tile, camera, vertices) for tile, camera in zip(tiles, cameras, strict=True))
+            if shown < LEAST_SHOWN:
+                raise RuntimeError(
+                    f"only {shown:.0%} of the character is visible, are its materials transparent?"
+                )
+            return tiles, engine
         except RuntimeError as error:
             failure = str(error).strip()
             log.warning("%s cannot render here: %s", engine, failure)
@@ -107,8 +123,11 @@ def _render_with_first(
 
 
 def _render(frozen: list[FrozenMesh], cameras: list[Camera], engine: str) -> list[NDArray[np.float32]]:
-    """One (H, W, 4) tile a camera, bottom row first. Raises RuntimeError when the engine fails or draws nothing."""
+    """One (H, W, 4) tile a camera, bottom row first. Raises RuntimeError when the engine fails."""
     had_result = "Render Result" in bpy.data.images
+    if engine == "BLENDER_WORKBENCH":  # it knows nothing of materials
+        for item in frozen:
+            paint(item)
     with tempfile.TemporaryDirectory() as place, _studio(frozen, cameras) as scene:
         path = os.path.join(place, "tiles.png")  # noqa: PTH118  Blender takes strings
         scene.render.filepath = path
@@ -130,9 +149,15 @@ def _render(frozen: list[FrozenMesh], cameras: list[Camera], engine: str) -> lis
         below = pixels.shape[0] - (row + 1) * IMAGE_SIZE
         left = column * IMAGE_SIZE
         tiles.append(pixels[below : below + IMAGE_SIZE, left : left + IMAGE_SIZE])
-    if any(tile[..., 3].max() == 0.0 for tile in tiles):
-        raise RuntimeError(f"{engine} drew nothing")
     return tiles
+
+
+def _shown(tile: NDArray[np.float32], camera: Camera, vertices: NDArray[np.float32]) -> float:
+    """Share of the vertices that lie on something drawn, or right beside it."""
+    drawn = np.pad(tile[::-1, :, 3] > 0.5, 1)
+    around = sum(np.roll(drawn, (dy, dx), (0, 1)).astype(int) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+    x, y = np.round(camera.project(vertices.astype(float))).astype(int).T
+    return float((around[y + 1, x + 1] > 0).mean())
 
 
 def _tile(number: int) -> tuple[int, int]:
@@ -148,11 +173,11 @@ def _choose_engine(scene: bpy.types.Scene, engine: str) -> None:
         scene.eevee.use_raytracing = False
     elif engine == "CYCLES":
         scene.cycles.device = "CPU"
-        scene.cycles.samples = SAMPLES
+        scene.cycles.samples = 4 * SAMPLES
         scene.cycles.use_denoising = False
     else:
         scene.display.shading.light = "STUDIO"
-        scene.display.shading.color_type = "TEXTURE"
+        scene.display.shading.color_type = "VERTEX"
 
 
 @contextmanager

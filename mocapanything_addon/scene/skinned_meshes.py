@@ -21,6 +21,7 @@ SIMULATIONS = frozenset(
     "MESH_SEQUENCE_CACHE MESH_CACHE".split()
 )
 """Modifiers that depend on the frame or on a simulation, not on the rest shape."""
+PLAIN_PARENTS = frozenset({"OBJECT", "ARMATURE", "BONE"})
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,12 @@ def frozen_meshes(armature_object: bpy.types.Object, meshes: list[SkinnedMesh]) 
     frozen: list[FrozenMesh] = []
     try:
         with _stage(armature_object, meshes) as (copies, depsgraph):
-            into_armature = armature_object.matrix_world.inverted()
             for source, copy in zip(meshes, copies, strict=True):
                 data = bpy.data.meshes.new_from_object(
                     copy.evaluated_get(depsgraph), preserve_all_data_layers=True, depsgraph=depsgraph
                 )
                 frozen.append(FrozenMesh(source, data))
-                data.transform(into_armature @ copy.matrix_world)
+                data.transform(_rest_place(source, armature_object))
         yield frozen
     finally:
         for item in frozen:
@@ -105,7 +105,7 @@ def _stage(
             stand_in[item.object] = copy
         for item, copy in zip(meshes, made[1:], strict=True):
             _detach(copy)
-            copy.matrix_world = _rest_world(item, armature_object)
+            copy.matrix_world = armature_object.matrix_world @ _rest_place(item, armature_object)
             _prepare_modifiers(copy, armature_object, stand_in)
         for thing in made:
             scene.collection.objects.link(thing)
@@ -146,24 +146,32 @@ def _prepare_modifiers(
                     setattr(modifier, name, stand_in[target])
 
 
-def _rest_world(item: SkinnedMesh, armature_object: bpy.types.Object) -> Matrix:
-    """Where the mesh object stands when the armature is at rest.
+def _rest_place(item: SkinnedMesh, armature_object: bpy.types.Object) -> Matrix:
+    """Where the mesh object stands in armature space when the armature is at rest.
 
-    For a mesh on a bone the chain of parents is followed by hand (Blender's ``ob_parbone``), because its present
-    place depends on the present pose.
+    The chain of parents is followed by hand where it leads to the armature (Blender's ``ob_parbone``): the present
+    place of a mesh on a bone depends on the present pose, and for the others world matrices would bring in rounding.
     """
-    if item.bone is None:
-        return item.object.matrix_world.copy()
     place, current = Matrix(), item.object
-    while True:
-        place = current.matrix_parent_inverse @ current.matrix_basis @ place
-        if current.parent == armature_object and current.parent_type == "BONE":
+    while current is not None and current.parent_type in PLAIN_PARENTS:
+        if current.constraints and item.bone is None:
             break
+        place = current.matrix_parent_inverse @ current.matrix_basis @ place
+        if current.parent == armature_object:
+            on_bone = current.parent_type == "BONE"
+            return _bone_place(current.parent_bone if on_bone else None, armature_object) @ place
         current = current.parent
-    bone = armature_object.data.bones[item.bone]
-    if not bone.use_relative_parent:
-        place = bone.matrix_local @ Matrix.Translation((0.0, bone.length, 0.0)) @ place
-    return armature_object.matrix_world @ place
+    return armature_object.matrix_world.inverted() @ item.object.matrix_world
+
+
+def _bone_place(name: str | None, armature_object: bpy.types.Object) -> Matrix:
+    """What objects parented to a bone are placed by, at rest: its tail."""
+    if name is None:
+        return Matrix()
+    bone = armature_object.data.bones[name]
+    if bone.use_relative_parent:
+        return Matrix()
+    return bone.matrix_local @ Matrix.Translation((0.0, bone.length, 0.0))
 
 
 def _is_deformed_by(candidate: bpy.types.Object, armature_object: bpy.types.Object) -> bool:

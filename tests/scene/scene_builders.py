@@ -218,9 +218,15 @@ def snapshot(armature: bpy.types.Object) -> dict[str, object]:
         "position": armature.data.pose_position,
         "action": data.action.name if data and data.action else None,
         "selected": sorted(o.name for o in bpy.context.view_layer.objects if o.select_get()),
-        "active": bpy.context.view_layer.objects.active.name if bpy.context.view_layer.objects.active else None,
+        "active": bpy.context.view_layer.objects.active.name
+        if bpy.context.view_layer.objects.active
+        else None,
         "mode": armature.mode,
-        "frame": (bpy.context.scene.frame_current, bpy.context.scene.frame_start, bpy.context.scene.frame_end),
+        "frame": (
+            bpy.context.scene.frame_current,
+            bpy.context.scene.frame_start,
+            bpy.context.scene.frame_end,
+        ),
         "scene": bpy.context.scene.name,
         "render": (
             bpy.context.scene.render.engine,

@@ -50,7 +50,9 @@ def test_any_rig_shows_the_motion_asked_for(seed):
     body = skin(armature)
     armature.matrix_world = (
         Matrix.Translation(rng.normal(size=3)) @ Matrix(rotations.exp(rng.normal(size=3)).tolist()).to_4x4()
-    ) @ Matrix.Diagonal((*rng.uniform(0.1, 3.0, 3 if seed % 3 == 0 else 1).repeat(1 if seed % 3 == 0 else 3), 1.0))
+    ) @ Matrix.Diagonal(
+        (*rng.uniform(0.1, 3.0, 3 if seed % 3 == 0 else 1).repeat(1 if seed % 3 == 0 else 3), 1.0)
+    )
     disturb_pose(armature, rng)
     rig = read_rig(armature)
     solution = random_solution(rig, rng, size=rng.uniform(0.2, 2.0))
@@ -86,12 +88,19 @@ def ik_foot_specs(*, connect_root: bool = False) -> list[BoneSpec]:
 def test_feet_on_the_root_bone_follow_their_shins(connect_root):
     rng = np.random.default_rng(3)
     armature = make_armature(ik_foot_specs(connect_root=connect_root))
-    body = skin(armature, {n: 1 for n in ("Hips", "Chest", "Head")} | {
-        f"{n}.{s}": 1 for n in ("Thigh", "Shin", "Foot") for s in "LR"
-    }, blend=False)
+    body = skin(
+        armature,
+        {n: 1 for n in ("Hips", "Chest", "Head")}
+        | {f"{n}.{s}": 1 for n in ("Thigh", "Shin", "Foot") for s in "LR"},
+        blend=False,
+    )
     disturb_pose(armature, rng)
     rig = read_rig(armature)
-    parent = {n: rig.joint_names[p] for n, p, t in zip(rig.joint_names, rig.parents, rig.is_tail, strict=True) if not t}
+    parent = {
+        n: rig.joint_names[p]
+        for n, p, t in zip(rig.joint_names, rig.parents, rig.is_tail, strict=True)
+        if not t
+    }
     assert rig.joint_names[0] == "Hips"
     assert parent["Foot.L"] == "Shin.L" and parent["Foot.R"] == "Shin.R"
     assert "Pole.L" not in rig.joint_names and "Root" not in rig.joint_names
@@ -110,7 +119,10 @@ def test_stray_weights_on_dropped_bones_land_with_the_rest():
     rng = np.random.default_rng(5)
     specs = [*ik_foot_specs(), BoneSpec("Tip", (0.5, 0, 1.7), (0.6, 0, 1.7), "Root")]
     armature = make_armature(specs)
-    counts = {n: 150 for n in ("Hips", "Chest", "Head", "Thigh.L", "Thigh.R", "Shin.L", "Shin.R", "Foot.L", "Foot.R")}
+    counts = {
+        n: 150
+        for n in ("Hips", "Chest", "Head", "Thigh.L", "Thigh.R", "Shin.L", "Shin.R", "Foot.L", "Foot.R")
+    }
     body = skin(armature, counts | {"Root": 1, "Tip": 1}, blend=False)
     rig = read_rig(armature)
     assert set(rig.follower_bones) == {"Root", "Tip"}
@@ -195,7 +207,10 @@ def test_locked_channels_are_not_keyed_and_children_make_up_for_it():
     rig = read_rig(armature)
     solution = random_solution(rig, rng, size=0.8)
     written = write_action(armature, rig, solution, name="locks")
-    keyed = {(c.group.name, c.data_path.rsplit(".", 1)[1], c.array_index) for c in compat.curve_lists(written.action)[0]}
+    keyed = {
+        (c.group.name, c.data_path.rsplit(".", 1)[1], c.array_index)
+        for c in compat.curve_lists(written.action)[0]
+    }
     assert {i for n, p, i in keyed if n == "B" and p == "rotation_euler"} == {0}
     assert {i for n, p, i in keyed if n == "C" and p == "rotation_quaternion"} == {0, 1, 3}
     assert {i for n, p, i in keyed if n == "A" and p == "location"} == {0, 1}
@@ -324,7 +339,9 @@ def test_renamed_bones_are_refused():
 
 def test_bone_names_with_quotes_and_backslashes_are_keyed():
     rng = np.random.default_rng(0)
-    armature = make_armature([BoneSpec('a "b" \\c', (0, 0, 0), (0, 0, 1)), BoneSpec("ünï", (0, 0, 1), (0, 1, 1), 'a "b" \\c')])
+    armature = make_armature(
+        [BoneSpec('a "b" \\c', (0, 0, 0), (0, 0, 1)), BoneSpec("ünï", (0, 0, 1), (0, 1, 1), 'a "b" \\c')]
+    )
     body = skin(armature)
     rig = read_rig(armature)
     solution = random_solution(rig, rng)
