@@ -75,7 +75,7 @@ RUN = Gait(
     "run", 0.72, 0.36, 1.8, (0.0,), lift=0.34, bounce=0.05, lowest=0.18, trail=0.12, crouch=0.09, lean=0.14,
     sway=0.10,
 )  # fmt: skip
-SCUTTLE = Gait("scuttle", 0.62, 0.60, 0.55, (0.0, 0.5), lift=0.22, bounce=0.015, crouch=0.03, sway=0.02)
+SCUTTLE = Gait("scuttle", 1.15, 0.60, 1.40, (0.0, 0.5), lift=0.55, bounce=0.03, crouch=0.05, sway=0.02)
 WADDLE = Gait("walk", 0.85, 0.64, 0.95, (0.0,), lift=0.22, bounce=0.03, crouch=0.05, sway=0.10)
 
 

@@ -26,6 +26,7 @@ def fly(
     heading: float = 0.0,
     effort: float = 1.0,
     altitude: float = 0.5,
+    speed: float = 1.1,
     phase: float = 0.0,
 ) -> Clip:
     """Flap along a path.
@@ -37,13 +38,14 @@ def fly(
         heading: Radians to the left of -y in the middle of the clip.
         effort: Scales the beat.
         altitude: Height of the lowest point at rest above the ground, in body sizes.
+        speed: Body sizes a second.
         phase: Where in the beat the clip begins.
     """
     animator = Animator(creature, times)
     size = creature.rig.size
     rate = 2.1 / np.sqrt(size)
     beats = rate * times + phase
-    path = Path(1.1 * size, turn=turn, middle=0.5 * float(times[0] + times[-1]), heading=heading)
+    path = Path(speed * size, turn=turn, middle=0.5 * float(times[0] + times[-1]), heading=heading)
     bank = exp((-0.5 * turn) * np.array([0.0, -1.0, 0.0]))
     pitch = exp((-0.10 + 0.05 * np.sin(TURN * beats))[:, None] * np.array([1.0, 0.0, 0.0]))
     translation = path.places(times)
@@ -87,7 +89,7 @@ def swim(
 ) -> Clip:
     """A wave runs from head to tail and grows (Lighthill's carangiform swimming); fins scull.
 
-    Arguments as for :func:`fly`.
+    Arguments as for :func:`fly`; ``effort`` also scales the speed.
     """
     animator = Animator(creature, times)
     size = creature.rig.size

@@ -216,6 +216,6 @@ def _ornaments(shape: BipedShape) -> tuple[Ornament, ...]:
     ]  # fmt: skip
     if "hair" in shape.coat.palette:
         ornaments.append(
-            Ornament("head", (-0.16 * r, 0.0, 1.30 * r), (1.02 * r, 0.90 * r, 0.96 * r), "hair", pitch=20.0)
+            Ornament("head", (-0.14 * r, 0.0, 1.50 * r), (1.00 * r, 0.88 * r, 0.84 * r), "hair", pitch=28.0)
         )
     return tuple(ornaments)

@@ -12,18 +12,19 @@ from ..plan import BodyPlan, Coat, Kind, Lobe, Ornament, Part, ball, direction, 
 
 HOUND_COAT = Coat(
     palette={
-        "base": (176, 112, 58),
-        "belly": (236, 220, 196),
-        "pattern": (60, 42, 34),
-        "sock": (240, 230, 214),
+        "base": (226, 212, 190),
+        "belly": (246, 240, 230),
+        "pattern": (122, 68, 34),
+        "ear": (92, 50, 28),
         "nose": (28, 24, 24),
         "eye": (20, 14, 10),
         "claw": (50, 42, 38),
     },
-    pattern="saddle",
-    pattern_scale=0.16,
-    countershade=0.8,
-    regions=(("front_toe", "sock"), ("hind_toe", "sock"), ("pastern", "sock"), ("hock", "sock")),
+    pattern="patches",
+    pattern_scale=0.24,
+    countershade=0.7,
+    mottle=0.12,
+    regions=(("ear", "ear"),),
 )
 
 
