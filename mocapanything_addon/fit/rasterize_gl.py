@@ -53,11 +53,12 @@ class GLRasterizer:
 
     def __init__(self) -> None:
         self._gl = _context()
-        self._program = self._gl.program(vertex_shader=VERTEX_SHADER, fragment_shader=FRAGMENT_SHADER)
-        self._buffer = self._gl.buffer(reserve=6 * 4 * 3)
-        self._vertex_array = self._gl.vertex_array(
-            self._program, [(self._buffer, "3f 3f", "position", "color")]
-        )
+        with self._gl:
+            self._program = self._gl.program(vertex_shader=VERTEX_SHADER, fragment_shader=FRAGMENT_SHADER)
+            self._buffer = self._gl.buffer(reserve=6 * 4 * 3)
+            self._vertex_array = self._gl.vertex_array(
+                self._program, [(self._buffer, "3f 3f", "position", "color")]
+            )
         self._targets: dict[int, moderngl.Framebuffer] = {}
 
     def draw(

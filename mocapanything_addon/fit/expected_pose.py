@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pose that joints are pulled to where the pixels say nothing: rest, the rig's own habit, or a network's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik import rotations
+from ..jobs.rig import Rig
+from .prior import PosePrior
+from .stiffness import Stiffness
+
+
+@dataclass(frozen=True, eq=False)
+class ExpectedPose:
+    """Centre and precision of every joint's local rotation, for the whole clip or for each of its frames."""
+
+    centers: NDArray[np.float64]
+    """(T or 1, J, 3, 3)."""
+    precisions: NDArray[np.float64]
+    """(T or 1, J, 3, 3) of the rotation vector log(center^T L), armature axes."""
+
+    def center(self, frame: int) -> NDArray[np.float64]:
+        """(J, 3, 3)."""
+        return self.centers[min(frame, len(self.centers) - 1)]
+
+    def precision(self, frame: int) -> NDArray[np.float64]:
+        """(J, 3, 3)."""
+        return self.precisions[min(frame, len(self.precisions) - 1)]
+
+    def around(self, center: NDArray[np.float64]) -> ExpectedPose:
+        """The same widths about another pose (J, 3, 3), for the whole clip."""
+        return ExpectedPose(center[None], self.precisions)
+
+    @classmethod
+    def at_rest(cls, stiffness: Stiffness) -> ExpectedPose:
+        """The rest pose."""
+        count = len(stiffness.sigma)
+        return cls(np.tile(np.eye(3), (1, count, 1, 1)), stiffness.precision()[None])
+
+    @classmethod
+    def from_prior(cls, prior: PosePrior, stiffness: Stiffness) -> ExpectedPose:
+        """A network's pose with its own widths; twist, trunk and leaves stay as stiff relative to limbs."""
+        centers = rotations.matrix_from_quaternion(prior.local_rotations)
+        sigma = np.clip(np.nan_to_num(prior.sigma, nan=1.0), 0.02, 2.0)
+        frames = max(len(centers), len(sigma))
+        centers = np.broadcast_to(centers, (frames, *centers.shape[1:]))
+        relative = stiffness.sigma / max(float(stiffness.sigma.max()), 1e-9)
+        widths = np.minimum(np.broadcast_to(sigma, (frames, sigma.shape[1])), stiffness.sigma)
+        del relative
+        precisions = np.stack([stiffness.precision(w) for w in widths])
+        return cls(centers, precisions)
+
+    @classmethod
+    def of_rig(cls, rig: Rig, stiffness: Stiffness) -> ExpectedPose:
+        """The mean of the rig's own Actions where it has any, else the rest pose."""
+        rest = cls.at_rest(stiffness)
+        if len(rig.example_rotations) == 0:
+            return rest
+        examples = rotations.matrix_from_quaternion(rig.example_rotations)
+        return rest.around(rotations.nearest_rotation(examples.mean(axis=0)))

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One look: the body drawn as posed in one frame, compared with the video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik.skinning import PosedSkin
+from .evidence.observations import PlaceObservations
+from .evidence.silhouette import silhouette_observations
+from .problem import Problem
+from .renderer import Rendering
+from .sampling import MeshPoints, draw_visible, to_source
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What one look at one frame gave."""
+
+    frame: int
+    points: MeshPoints
+    """S surface points that are visible and lie on the subject."""
+    pixels: NDArray[np.float64]
+    """(S, 2) where, source pixels."""
+    silhouette: PlaceObservations | None
+    overlap: float
+    """Intersection over union of the posed mesh and the mask, inside the image; 0 without a subject."""
+    visible_area: NDArray[np.float64]
+    """(J,) how much of each joint's own surface is visible and on the subject, the fit's pixels squared."""
+
+
+def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sight:
+    """Draw the body and gather what can be compared.
+
+    Args:
+        problem: The capture.
+        posed: The skin in the pose to look at.
+        frame: Which frame of the clip it is compared with.
+        sigma: Robust width of the silhouette, the fit's pixels.
+    """
+    body, frames = problem.body, problem.frames
+    vertices = posed.vertices.astype(np.float64)
+    level, crop = frames.window(frame, problem.camera.project(vertices))
+    rendering = body.render(vertices, problem.camera, crop)
+    points, at = draw_visible(rendering, body.mesh.face_joints, problem.samples, problem.rng)
+    if not frames.has_subject[frame]:
+        nothing = np.zeros(body.skeleton.joint_count)
+        return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, nothing)
+    mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
+    on = mask[at[:, 1], at[:, 0]]
+    silhouette = silhouette_observations(
+        rendering, crop, frames.contour(frame, level), trusted, sigma=sigma, rng=problem.rng
+    )
+    return Sight(
+        frame=frame,
+        points=points[on],
+        pixels=to_source(at[on], crop),
+        silhouette=silhouette,
+        overlap=outline_overlap(rendering.mask, mask, trusted),
+        visible_area=_visible_area(problem, rendering, mask) / (crop.scale * problem.pixel[frame]) ** 2,
+    )
+
+
+def outline_overlap(
+    posed: NDArray[np.bool_], subject: NDArray[np.bool_], trusted: NDArray[np.bool_]
+) -> float:
+    """Intersection over union of two masks (n, n) where the image shows something."""
+    union = int(((posed | subject) & trusted).sum())
+    return int((posed & subject & trusted).sum()) / union if union else 0.0
+
+
+def _visible_area(problem: Problem, rendering: Rendering, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(J,) window pixels of each joint's own surface that are seen on the subject."""
+    body = problem.body
+    faces = rendering.triangles[rendering.mask & mask]
+    counts = np.bincount(body.mesh.face_joints[faces], minlength=body.skeleton.joint_count)
+    return counts.astype(np.float64)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follow the subject from one frame to the next, from the start both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik import rotations
+from ..ik.motion import Motion
+from ..ik.solve import Term, step
+from .evidence.flow import flow_observations
+from .evidence.observations import PlaceObservations
+from .frame_fit import NARROW, fit_frame, look_at
+from .problem import Problem, Progress
+from .sight import Sight
+from .start import Hypothesis, align
+from .terms import EVIDENCE_SIGMA, expected_pose_terms, near_terms, place_terms, turned_on
+
+STAGE = "tracking"
+START_STEPS = 6
+STEPS = 5
+MOMENTUM = 0.7
+"""Share of the last frame's velocity that the next starts with."""
+CARRY_STEPS = 2
+"""Steps on the flow alone, before the outline has a say."""
+WIDE = 5.0
+LOST_OVERLAP = 0.35
+"""Below this the body is laid over the mask anew before it is fitted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A motion and how well each frame fits."""
+
+    motion: Motion
+    """T frames."""
+    overlap: NDArray[np.float64]
+    """(T,) of the outlines; 0 where there is no subject."""
+
+
+def track(
+    problem: Problem, start: Hypothesis, progress: Progress, *, stride: int = 1, steps: int = STEPS
+) -> Track:
+    """Follow the subject through the whole clip.
+
+    Args:
+        problem: The capture.
+        start: Where to begin.
+        progress: Told after every frame.
+        stride: 2 follows every other frame and interpolates between them.
+        steps: Looks a frame.
+    """
+    count = problem.frames.count
+    poses: dict[int, Motion] = {}
+    overlap = np.zeros(count)
+    first = fit_frame(problem, start.pose, start.frame, steps=START_STEPS, widths=(NARROW, NARROW))
+    forward = _order(start.frame, count - 1, stride)
+    backward = _order(start.frame, 0, -stride)
+    total, done = len(forward) + len(backward) - 1, 0
+    for order in (forward, backward):
+        pose, before, seconds_before = first, None, 0.0
+        sight = look_at(problem, first, start.frame)
+        poses[start.frame], overlap[start.frame] = first, sight.overlap
+        for previous, frame in zip(order[:-1], order[1:], strict=True):
+            progress(STAGE, done, total)
+            done += 1
+            seconds = problem.seconds(previous, frame)
+            guess = pose
+            if before is not None and problem.frames.has_subject[frame]:
+                guess = turned_on(pose, before, MOMENTUM * min(seconds / seconds_before, 2.0))
+            moved, sight = _follow(problem, sight, pose, guess, frame, seconds, steps)
+            poses[frame], overlap[frame] = moved, sight.overlap
+            pose, before, seconds_before = moved, pose, seconds
+    progress(STAGE, total, total)
+    return Track(_filled(poses, count, problem), _filled_values(overlap, sorted(poses), count))
+
+
+def _follow(
+    problem: Problem, sight: Sight, pose: Motion, guess: Motion, frame: int, seconds: float, steps: int
+) -> tuple[Motion, Sight]:
+    """One frame on: first with the flow alone, then with the outline too."""
+    body, frames = problem.body, problem.frames
+    if not frames.has_subject[frame]:
+        return guess, look_at(problem, guess, frame)
+    standing: list[Term] = [
+        *near_terms(problem, pose, seconds),
+        *expected_pose_terms(problem, np.array([frame])),
+    ]
+    if len(sight.points):
+        flow = flow_observations(frames, problem.flow, sight.frame, frame, sight.points, sight.pixels)
+        carried = PlaceObservations(
+            sight.points, sight.pixels + flow.displacements, flow.weights, None, EVIDENCE_SIGMA
+        )
+        flow_terms = place_terms(problem, [(0, frame, carried)])
+        for _ in range(CARRY_STEPS):
+            guess, _ = step(body.skeleton, guess, [*standing, *flow_terms])
+        standing += flow_terms
+    seen = look_at(problem, guess, frame, sigma=WIDE)
+    if seen.overlap < LOST_OVERLAP:
+        aligned, overlap = align(problem, guess, frame)
+        if overlap > seen.overlap:
+            # The flow led astray, or there was none: what it says of this frame is worthless.
+            near = near_terms(problem, aligned, seconds)
+            standing = [*near, *expected_pose_terms(problem, np.array([frame]))]
+            guess, seen = aligned, look_at(problem, aligned, frame, sigma=WIDE)
+    for i in range(steps):
+        terms = list(standing)
+        if seen.silhouette is not None:
+            terms += place_terms(problem, [(0, frame, seen.silhouette)])
+        guess, _ = step(body.skeleton, guess, terms)
+        seen = look_at(problem, guess, frame, sigma=WIDE if i + 1 < steps // 2 else NARROW)
+    return guess, seen
+
+
+def _order(first: int, last: int, stride: int) -> list[int]:
+    """Frames from first to last, the last always among them."""
+    order = list(range(first, last + (1 if stride > 0 else -1), stride))
+    return order if order[-1] == last else [*order, last]
+
+
+def _filled(poses: dict[int, Motion], count: int, problem: Problem) -> Motion:
+    """All frames, those not tracked interpolated in time."""
+    known = np.array(sorted(poses))
+    motion = Motion.concatenate([poses[int(t)] for t in known])
+    if len(known) == count:
+        return motion
+    times = problem.frames.clip.times
+    turned = rotations.resample(times[known], motion.local_rotations, times)
+    moved = np.stack(
+        [np.interp(times, times[known], motion.root_translation[:, k]) for k in range(3)], axis=1
+    )
+    return Motion(moved, turned)
+
+
+def _filled_values(values: NDArray[np.float64], known: Sequence[int], count: int) -> NDArray[np.float64]:
+    return np.interp(np.arange(count), known, values[list(known)])

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Solve all frames together: outlines in each, flow between neighbours, smoothness over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..ik.kinematics import State
+from ..ik.motion import Motion
+from ..ik.solve import Term, step
+from .evidence.flow import flow_observations
+from .evidence.observations import MotionObservations
+from .frame_fit import NARROW
+from .problem import Problem, Progress
+from .sight import Sight, look
+from .terms import correspondence_terms, expected_pose_terms, motion_terms, place_terms, smooth_terms
+from .track import Track
+
+STAGE = "whole clip"
+ROUNDS = 5
+WIDE = 6.0
+LONGEST_WINDOW = 150
+OVERLAP = 16
+"""Frames that two windows share; the first half of them keeps what the earlier window found."""
+MOST_VALUES = 1 << 24
+"""Numbers in one array of a window's system (P^2 a frame), 128 MB."""
+
+
+def fit_whole_clip(problem: Problem, motion: Motion, progress: Progress, *, rounds: int = ROUNDS) -> Track:
+    """Improve a tracked motion.
+
+    Args:
+        problem: The capture.
+        motion: T frames, near the truth.
+        progress: Told several times a second.
+        rounds: How often the evidence is gathered anew.
+    """
+    windows = list(_windows(motion.frame_count, problem.body.skeleton.parameter_count))
+    total = rounds * sum(last - first for first, last, _ in windows)
+    result = motion.copy()
+    overlap = np.zeros(motion.frame_count)
+    done = 0
+    for first, last, kept in windows:
+        part = result[first:last]
+        for number in range(rounds):
+            sigma = WIDE if number < rounds // 3 else NARROW
+            part = _round(problem, part, first, number, sigma, kept, progress, (done, total))
+            done += last - first
+        result.root_translation[first + kept : last] = part.root_translation[kept:]
+        result.local_rotations[first + kept : last] = part.local_rotations[kept:]
+    state = State(problem.body.skeleton, result)
+    for frame in range(motion.frame_count):
+        progress(STAGE, total, total)
+        posed = problem.body.skin.at(state, frame)
+        overlap[frame] = look(problem, posed, frame, sigma=NARROW).overlap
+    return Track(result, overlap)
+
+
+def _round(
+    problem: Problem,
+    motion: Motion,
+    first: int,
+    number: int,
+    sigma: float,
+    kept: int,
+    progress: Progress,
+    at: tuple[int, int],
+) -> Motion:
+    """Look at every frame of a window, then one step for all of them."""
+    body = problem.body
+    count = motion.frame_count
+    frames = np.arange(first, first + count)
+    state = State(body.skeleton, motion)
+    sights: list[Sight] = []
+    for row in range(count):
+        progress(STAGE, at[0] + row, at[1])
+        sights.append(look(problem, body.skin.at(state, row), first + row, sigma=sigma))
+    seen = [(row, first + row, s.silhouette) for row, s in enumerate(sights) if s.silhouette is not None]
+    terms: list[Term] = [
+        *place_terms(problem, seen),
+        *motion_terms(problem, list(_flows(problem, sights, number)), first),
+        *expected_pose_terms(problem, frames),
+        *correspondence_terms(problem, frames),
+        *smooth_terms(problem, frames),
+    ]
+    held = np.zeros((count, body.skeleton.parameter_count), bool)
+    held[:kept] = True
+    motion, _ = step(body.skeleton, motion, terms, held=held)
+    return motion
+
+
+def _flows(problem: Problem, sights: list[Sight], number: int) -> Iterator[MotionObservations]:
+    """Flow between neighbours; rounds alternate which of the two the points are taken from."""
+    for row in range(len(sights) - 1):
+        here, there = sights[row], sights[row + 1]
+        if (number + row) % 2 == 0:
+            here, there = there, here
+        if len(here.points) and problem.frames.has_subject[there.frame]:
+            yield flow_observations(
+                problem.frames, problem.flow, here.frame, there.frame, here.points, here.pixels
+            )
+
+
+def _windows(frame_count: int, parameter_count: int) -> Iterator[tuple[int, int, int]]:
+    """First frame, last frame + 1, and how many frames at the beginning stay as they are."""
+    longest = int(np.clip(MOST_VALUES // parameter_count**2, 2 * OVERLAP, LONGEST_WINDOW))
+    first, kept = 0, 0
+    while True:
+        last = min(first + longest, frame_count)
+        if frame_count - last < OVERLAP // 2:
+            last = frame_count
+        yield first, last, kept
+        if last == frame_count:
+            return
+        first, kept = last - OVERLAP, OVERLAP // 2
+
