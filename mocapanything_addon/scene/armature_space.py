@@ -71,8 +71,8 @@ def _check_scale(armature_object: bpy.types.Object) -> list[str]:
         )
     if scale.max() / scale.min() > 1.0 + UNEVEN_TOLERANCE:
         return [
-            f"The armature '{name}' is not scaled evenly. The motion is found for the unscaled character and is "
-            "stretched with it."
+            f"The armature '{name}' is not scaled evenly. The motion is found for the unscaled "
+            "character and is stretched with it."
         ]
     return []
 
@@ -85,7 +85,7 @@ def up_direction(armature_object: bpy.types.Object) -> Array:
 def world_axes(armature_object: bpy.types.Object) -> Array:
     """(3, 3) the world's x, y and z axes in armature space as columns: orthonormal, z exact."""
     linear = np.array(armature_object.matrix_world, float)[:3, :3]
-    x, y, z = np.linalg.inv(linear).T
+    _x, y, z = np.linalg.inv(linear).T
     z = z / np.linalg.norm(z)
     y = y - z * (y @ z)
     y = y / np.linalg.norm(y)

@@ -25,7 +25,8 @@ def open_asset(path: Path) -> None:
     """Open a ``.blend``, or make a new scene and import the file into it. Its scripts do not run.
 
     Raises:
-        BadInputError: ``asset_missing``, ``asset_format`` (a kind of file nobody reads), ``asset_unreadable``.
+        BadInputError: ``asset_missing``, ``asset_format`` (a kind of file nobody reads),
+        ``asset_unreadable``.
     """
     if not path.is_file():
         raise BadInputError(f"There is no file at {path}.", code="asset_missing")

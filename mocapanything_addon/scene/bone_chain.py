@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Blender's bone hierarchy as arrays: from the values of pose channels to pose matrices, and back.
 
-The rules are those of Blender's ``BKE_bone_parent_transform_calc_from_matrices`` (armature.cc), which decides what a
-bone takes over from its parent. Pure numpy: the same arithmetic for all frames at once.
+The rules are those of Blender's ``BKE_bone_parent_transform_calc_from_matrices`` (armature.cc), which
+decides what a bone takes over from its parent. Pure numpy: the same arithmetic for all frames at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Attachment:
-    """Where a bone's channels start from in every frame, armature space: pose = (rotation R, axes l + origin)."""
+    """Where a bone's channels start from, armature space: pose = (rotation R, origin + axes l)."""
 
     rotation: Array
     """(T, 3, 3) or (3, 3): pose rotation = rotation @ (rotation of the channels)."""

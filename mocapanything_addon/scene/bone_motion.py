@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the motion of the rig's joints to the motion of Blender's bones: which bones get keys, and what they do."""
+"""From the motion of joints to the motion of Blender's bones: which get keys, and what they do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BoneKeys:
     name: str
     state: BoneState
     rotation: Array | None
-    """(N, 3, 3) rotation channels as matrices; None where ``locked_rotation`` says it all or it stays at rest."""
+    """(N, 3, 3) the rotation channels; None where ``locked_rotation`` says it all or they stay at rest."""
     locked_rotation: dict[int, Array] = field(default_factory=dict)
     """Values by channel of a bone with locks."""
     location: Array | None = None
@@ -58,10 +58,11 @@ class BoneMotion:
 def drive(chain: BoneChain, states: dict[str, BoneState], rig: Rig, motion: FrameMotion) -> BoneMotion:
     """Work out the pose channels of every bone that the capture moves, and of those between and above them.
 
-    A bone that is a joint gets the pose the motion asks for; a follower bone (see :class:`~..jobs.rig.Rig`) moves
-    rigidly with its joint; other ancestors of these are held at rest, so that the user's present pose has no say.
-    Only where the body root is connected to its parent, and so cannot move by itself, do its ancestors follow it, up
-    to the first that can. What locks and connections prevent is made up for by the bones below, as far as they can.
+    A bone that is a joint gets the pose the motion asks for; a follower bone (see :class:`~..jobs.rig.Rig`)
+    moves rigidly with its joint; other ancestors of these are held at rest, so that the user's present pose
+    has no say. Only where the body root is connected to its parent, and so cannot move by itself, do its
+    ancestors follow it, up to the first that can. What locks and connections prevent is made up for by the
+    bones below, as far as they can.
 
     Raises:
         BadInputError: the armature has lost bones since the rig was read.
@@ -94,7 +95,8 @@ def drive(chain: BoneChain, states: dict[str, BoneState], rig: Rig, motion: Fram
             place = motion.positions[:, joint]
             if wanted.get(bone) != joint:
                 place = place + turned @ (chain.heads[bone] - rig.rest_positions[joint])
-            # Blender's rest matrices can be off by 4e-5 from rotations, which angles near gimbal lock would amplify.
+            # Blender's rest matrices can be off by 4e-5 from rotations, which angles near gimbal lock would
+            # amplify.
             loose_fit = _inverse(base.rotation) @ turned @ chain.rest[bone, :3, :3]
             key.rotation = rotations.matrix_from_quaternion(rotations.quaternion_from_matrix(loose_fit))
             offset = place - origin
@@ -122,7 +124,7 @@ def _moving_joints(chain: BoneChain, rig: Rig) -> dict[int, int]:
 
 
 def _reached(key: BoneKeys, linear: Array, axes: Array, origin: Array, count: int) -> Array:
-    """(N, 4, 4) the pose that the channels really give; locked channels are taken out of ``key`` on the way."""
+    """(N, 4, 4) the pose that the channels really give; ``key`` is brought in line with its locks."""
     pose = np.zeros((count, 4, 4))
     pose[:, 3, 3] = 1.0
     pose[:, :3, 3] = origin

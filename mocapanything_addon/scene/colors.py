@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Base colour of every vertex: the part of a material's node tree that colours, evaluated without rendering."""
+"""Base colour of every vertex: a material's node tree followed back to what colours it, without rendering."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from . import compat
 from .skinned_meshes import FrozenMesh
 
 Array = NDArray[np.float64]
@@ -125,7 +126,7 @@ def _corners_of(mesh: bpy.types.Mesh, vertices: NDArray[np.int64]) -> tuple[_Cor
 def _material_color(material: bpy.types.Material, corners: _Corners, textures: _Textures) -> Array:
     """(N, 3) linear."""
     fallback = np.tile(np.array(material.diffuse_color[:3], float), (len(corners.loops), 1))
-    tree = material.node_tree if material.use_nodes else None
+    tree = compat.material_nodes(material)
     if tree is None:
         return fallback
     output = tree.get_output_node("ALL") or tree.get_output_node("EEVEE") or tree.get_output_node("CYCLES")
@@ -202,7 +203,7 @@ class _Evaluation:
         return pixels[row, column].astype(float)
 
     def _uv(self, vector: bpy.types.NodeSocket) -> Array | None:
-        """(N, 2) coordinates, a little inside the face; a Mapping node's location, rotation about z and scale."""
+        """(N, 2) coordinates, a little inside the face, through the Mapping nodes on the way."""
         name, matrix = "", np.eye(4)
         while vector.is_linked:
             node = vector.links[0].from_node
@@ -238,7 +239,7 @@ class _Evaluation:
         if attribute.domain == "POINT":
             loop_vertices = np.empty(len(self.corners.mesh.loops), np.int32)
             self.corners.mesh.loops.foreach_get("vertex_index", loop_vertices)
-            index = loop_vertices[index]
+            index = loop_vertices[index].astype(np.int64)
         return flat.reshape(-1, 4)[index, :3].astype(float)
 
     def _mix(self, node: bpy.types.Node) -> Array | None:

@@ -62,3 +62,17 @@ def curve_lists(action: bpy.types.Action) -> list[list[FCurve]]:
 def path_options() -> set[str]:
     """Options of a path property that may be relative to the open file (``//``); before 4.5 each may be."""
     return {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+
+
+def material_nodes(material: bpy.types.Material) -> bpy.types.NodeTree | None:
+    """The node tree that colours a material, or None. Since 5.0 no material goes without."""
+    if bpy.app.version >= (5, 0, 0) or material.use_nodes:
+        return material.node_tree
+    return None
+
+
+def world_nodes(world: bpy.types.World) -> bpy.types.NodeTree:
+    """The node tree of a world, made where there is none yet."""
+    if world.node_tree is None:
+        world.use_nodes = True
+    return world.node_tree

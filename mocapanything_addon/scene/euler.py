@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Euler angles in Blender's six orders, for whole clips, without jumps.
 
-Order "XYZ" turns about x first, then y, then z: R = R_z R_y R_x. Angles stand in the order (x, y, z), whatever the
-order of turning. Radians.
+Order "XYZ" turns about x first, then y, then z: R = R_z R_y R_x. Angles stand in the order (x, y, z),
+whatever the order of turning. Radians.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def continuous_euler(matrices: Array, order: str, start: Array | None = None) ->
     one = np.stack([first, middle, third], axis=-1)
     other = np.stack([first + np.pi, np.pi - middle, third + np.pi], axis=-1)
     result = np.empty_like(one)
-    zero = np.zeros(matrices.shape[1:-2] + (3,))
+    zero = np.zeros((*matrices.shape[1:-2], 3))
     previous = zero if start is None else np.broadcast_to(start, zero.shape)[..., [i, j, k]]
     locked = cosine < GIMBAL
     for t in range(len(matrices)):
@@ -73,7 +73,7 @@ def _nearest_turn(angles: Array, previous: Array) -> Array:
 
 def _at_gimbal(matrix: Array, angles: Array, before: Array, t: int, order: str) -> Array:
     """First and third axis coincide: keep the first angle, the third takes up the rest."""
-    i, j, k, sign = _axes(order)
+    i, j, _, sign = _axes(order)
     kept = np.zeros_like(angles) if t == 0 else before
     unit = np.eye(3)
     partial = rotations.exp(angles[..., 1, None] * unit[j]) @ rotations.exp(kept[..., 0, None] * unit[i])
@@ -86,9 +86,10 @@ def _at_gimbal(matrix: Array, angles: Array, before: Array, t: int, order: str) 
 
 
 def nearest_with_held_angles(matrices: Array, order: str, held: dict[int, float]) -> Array:
-    """Angles (T, 3) of the rotations nearest to (T, 3, 3) among those whose held angles have the given values.
+    """Angles (T, 3) of the rotations nearest to (T, 3, 3) among those with the given held angles.
 
-    Gauss-Newton on the geodesic distance over the angles that are free, started from the unconstrained angles.
+    Gauss-Newton on the geodesic distance over the angles that are free, started from the unconstrained
+    angles.
     """
     i, j, k, _ = _axes(order)
     start = np.zeros(3)

@@ -32,8 +32,8 @@ def read_example_poses(
 ) -> NDArray[np.float32]:
     """(N, J, 4) rest-relative local rotations, N <= 64, taken evenly from the Actions that animate this rig.
 
-    F-curves are evaluated one by one; nothing is assigned. Joints moved by constraints or drivers cannot be read in
-    this way: with one such joint there are no examples.
+    F-curves are evaluated one by one; nothing is assigned. Joints moved by constraints or drivers cannot be
+    read in this way: with one such joint there are no examples.
     """
     none = np.zeros((0, len(tree.bones), 4), np.float32)
     pose_bones = armature_object.pose.bones

@@ -9,7 +9,6 @@ from functools import cache
 
 import bpy
 
-
 SURFACELESS = 0x31DD
 """EGL_PLATFORM_SURFACELESS_MESA."""
 
@@ -18,8 +17,8 @@ SURFACELESS = 0x31DD
 def has_graphics() -> bool:
     """False where rendering with Eevee or Workbench would abort the process.
 
-    Without a window, Blender on Linux draws through EGL, and when EGL has no display it does not fail: it aborts. So
-    the question is put to EGL first. With a window there is nothing to ask: it is being drawn.
+    Without a window, Blender on Linux draws through EGL, and when EGL has no display it does not fail: it
+    aborts. So the question is put to EGL first. With a window there is nothing to ask: it is being drawn.
     """
     if not (bpy.app.background and sys.platform.startswith("linux")):
         return True

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kinematic tree that really drives a mesh, found from bones and skin weights.
 
-Rigs in the wild are not kinematic trees: feet and poles hang on the armature's root bone for the sake of IK, bones
-above the body carry no skin, control bones stand between. What is kept is what moves the mesh.
+Rigs in the wild are not kinematic trees: feet and poles hang on the armature's root bone for the sake of
+IK, bones above the body carry no skin, control bones stand between. What is kept is what moves the mesh.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LARGEST_LIMB = 0.2
 COINCIDENT = 0.01
 """Closer than this share of the rig's size, a bone's head stands at another bone's tail."""
 SHARED_SKIN = 1e-3
-"""Bones whose skin runs into each other share at least this much of it, measured against the smaller one's own."""
+"""Bones whose skin runs into each other share at least this much of it, as a share of the loose one's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +144,8 @@ def _body_root(
         if carried[main] < MAIN_SHARE * carried[root]:
             break
         members = _below(main, children)
-        # A sibling that belongs to the trunk (a thigh beside the spine) makes this bone the hips; one that belongs
-        # to a limb further out (an IK foot at the end of a shin) hangs here for other reasons.
+        # A sibling that belongs to the trunk (a thigh beside the spine) makes this bone the hips; one that
+        # belongs to a limb further out (an IK foot at the end of a shin) hangs here for other reasons.
         siblings = [c for c in children[root] if c != main]
         at = [f(c, members) for c in siblings for f in (attach.find, attach.nearest)]
         if any(carried[b] >= TRUNK_SHARE * carried[main] for b in at):
@@ -155,7 +155,7 @@ def _body_root(
 
 
 def _break_rings(parent_of: dict[int, int], loose: list[int], root: int) -> None:
-    """Two loose bones can stand at each other's tails: the first one found on such a ring goes to the root."""
+    """Loose bones can stand at each other's tails: the first one found on such a ring goes to the root."""
     for top in loose:
         seen, bone = set(), top
         while bone >= 0 and bone not in seen:

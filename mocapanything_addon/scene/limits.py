@@ -35,7 +35,8 @@ def free_limits() -> JointLimits:
 def read_limits(bone: bpy.types.PoseBone) -> JointLimits:
     """IK limits, IK locks, Limit Rotation constraints in local space and lock flags of a pose bone.
 
-    Where several limit the same axis the tightest range counts; ranges that exclude each other leave one angle.
+    Where several limit the same axis the tightest range counts; ranges that exclude each other leave one
+    angle.
     """
     low, high = np.full(3, -np.inf), np.full(3, np.inf)
     for k, axis in enumerate(AXES):

@@ -24,7 +24,7 @@ def find_obstacles(armature_object: bpy.types.Object, keyed: list[str]) -> list[
     driven = [name for name in keyed if name in _driven(armature_object)]
     if driven:
         warnings.append(
-            f"Drivers replace the captured keys of {_listed(driven)}. Mute them to see the captured motion."
+            f"Drivers replace the captured keys of {_listed(driven)}. Mute them to see the motion."
         )
     if armature_object.data.pose_position == "REST":
         warnings.append(
@@ -33,7 +33,7 @@ def find_obstacles(armature_object: bpy.types.Object, keyed: list[str]) -> list[
     data = armature_object.animation_data
     if data is not None and (data.action_blend_type != "REPLACE" or data.action_influence < 1.0):
         warnings.append(
-            "The armature's action does not replace the tracks below it (blending or influence in the NLA editor): "
+        warnings.append(f"Drivers replace the keys of {_listed(driven)}. Mute them to see the captured motion.")
             "the captured motion is mixed with them."
         )
     return warnings

@@ -26,7 +26,8 @@ Array = NDArray[np.float64]
 def read_rig(armature_object: bpy.types.Object | None, *, max_vertices: int = 20000) -> Rig:
     """Read an armature object and the meshes it moves.
 
-    Neither the pose nor anything else in the file is changed: meshes are evaluated as copies in a scene of their own.
+    Neither the pose nor anything else in the file is changed: meshes are evaluated as copies in a scene of
+    their own.
 
     Args:
         armature_object: The character's armature. Its pose, location, rotation and scale do not matter.
@@ -48,10 +49,10 @@ def read_rig(armature_object: bpy.types.Object | None, *, max_vertices: int = 20
         colors = vertex_colors(frozen, surface.mesh, surface.mesh_vertex)
     if surface.unweighted:
         warnings.append(
-            f"{surface.unweighted} vertices have no weight on any bone; they will stay where they are while the "
-            "character moves."
+            f"{surface.unweighted} vertices have no weight on any bone; they will stay where they are while "
+            "the character moves."
         )
-    carried = np.bincount(surface.weight_bones, surface.weights, minlength=len(chain))
+    carried = np.bincount(surface.weight_bones, surface.weights, minlength=len(chain)).astype(float)
     tree = joint_tree(chain, carried, shared_skin(surface, len(chain)))
     return _assemble(armature_object, chain, tree, surface, colors, carried, warnings)
 
@@ -107,9 +108,14 @@ def _assemble(
 def _limits(
     armature_object: bpy.types.Object, chain: BoneChain, tree: JointTree
 ) -> tuple[Array, NDArray[np.bool_], list[str]]:
-    """Limits and locks of all joints. They hold for angles against Blender's parent bone at rest or in motion, so
-    they mean nothing for joints that hang elsewhere or do not inherit rotation."""
-    limits, locked, warnings, ignored = [], [], [], []
+    """Limits and locks of all joints.
+
+    They hold for angles against the parent bone, so they mean nothing for joints that hang elsewhere in
+    Blender or do not inherit rotation.
+    """
+    limits, locked = [], []
+    warnings: list[str] = []
+    ignored: list[str] = []
     for joint, bone in enumerate(tree.bones):
         own = read_limits(armature_object.pose.bones[chain.names[bone]])
         warnings += own.warnings
@@ -175,6 +181,6 @@ def _refuse_meshless(armature_object: bpy.types.Object) -> None:
 def _refuse_weightless(armature_object: bpy.types.Object) -> None:
     raise BadInputError(
         f"The meshes of the armature '{armature_object.name}' have no weights on its bones.",
-        "Select the mesh, then the armature, and use Object > Parent > With Automatic Weights, or paint weights.",
+        "Select the mesh, then the armature, and use Object > Parent > With Automatic Weights.",
         code="no_weights",
     )

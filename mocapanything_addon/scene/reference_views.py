@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Show the rig in rest pose from known cameras, rendered by Blender in a scene of its own.
 
-Starting a render costs far more than drawing 256 pixels, so all views are drawn as tiles of one picture: for each
-view the mesh is put through that view's perspective, after which one orthographic camera sees every tile as the
-pinhole camera would.
+Starting a render costs far more than drawing 256 pixels, so all views are drawn as tiles of one picture:
+for each view the mesh is put through that view's perspective, after which one orthographic camera sees
+every tile as the pinhole camera would.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..ik.camera import Camera
@@ -40,7 +39,7 @@ TITLE = "MoCapAnything reference views"
 COLUMNS = 3
 SAMPLES = 4
 LEAST_SHOWN = 0.6
-"""Imported materials are sometimes fully transparent by mistake: then another engine must show the character."""
+"""Imported materials are sometimes transparent by mistake: then another engine must show the character."""
 AMBIENT = 0.7
 SUN_STRENGTH = 1.2
 
@@ -155,9 +154,10 @@ def _render(frozen: list[FrozenMesh], cameras: list[Camera], engine: str) -> lis
 def _shown(tile: NDArray[np.float32], camera: Camera, vertices: NDArray[np.float32]) -> float:
     """Share of the vertices that lie on something drawn, or right beside it."""
     drawn = np.pad(tile[::-1, :, 3] > 0.5, 1)
-    around = sum(np.roll(drawn, (dy, dx), (0, 1)).astype(int) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+    steps = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    around = np.any([np.roll(drawn, step, (0, 1)) for step in steps], axis=0)
     x, y = np.round(camera.project(vertices.astype(float))).astype(int).T
-    return float((around[y + 1, x + 1] > 0).mean())
+    return float(around[y + 1, x + 1].mean())
 
 
 def _tile(number: int) -> tuple[int, int]:
@@ -182,7 +182,7 @@ def _choose_engine(scene: bpy.types.Scene, engine: str) -> None:
 
 @contextmanager
 def _studio(frozen: list[FrozenMesh], cameras: list[Camera]) -> Iterator[bpy.types.Scene]:
-    """A scene with the meshes once for each camera, tile by tile, under even light; gone when the block is left.
+    """A scene with the meshes once for each camera, tile by tile; gone when the block is left.
 
     One unit is one tile; the middle of the first tile is the origin, y is up, and the viewer looks along -z.
     """
@@ -200,7 +200,8 @@ def _studio(frozen: list[FrozenMesh], cameras: list[Camera]) -> Iterator[bpy.typ
             for number, camera in enumerate(cameras):
                 meshes.append(item.mesh.copy())
                 column, row = _tile(number)
-                seen = _through_perspective(points.reshape(-1, 3), camera) + [column, -row, 0.0]
+                shift = np.array([column, -row, 0.0])
+                seen = _through_perspective(points.reshape(-1, 3), camera) + shift
                 meshes[-1].vertices.foreach_set("co", seen.astype(np.float32).ravel())
                 meshes[-1].update()
                 made.append(_show(item, meshes[-1]))
@@ -234,10 +235,11 @@ def _studio(frozen: list[FrozenMesh], cameras: list[Camera]) -> Iterator[bpy.typ
 
 
 def _through_perspective(points: NDArray[np.float32], camera: Camera) -> NDArray[np.float64]:
-    """(V, 3) where an orthographic view must see the points: image position in tiles, y up, z towards the viewer.
+    """(V, 3) where an orthographic view must see the points: in tiles, y up, z towards the viewer.
 
-    Depth goes through the same projective map, so that straight edges stay straight and what hides what stays so; it
-    is scaled so that shapes keep their proportions, and with them their shading, in the middle of the view.
+    Depth goes through the same projective map, so that straight edges stay straight and what hides what
+    stays so; it is scaled so that shapes keep their proportions, and with them their shading, in the middle
+    of the view.
     """
     local = camera.to_camera(points.astype(np.float64))
     middle = float(np.linalg.norm(camera.translation))
@@ -256,12 +258,11 @@ def _show(item: FrozenMesh, mesh: bpy.types.Mesh) -> bpy.types.Object:
 
 
 def _light_evenly(world: bpy.types.World) -> None:
-    if world.node_tree is None:
-        world.use_nodes = True
-    background = next((n for n in world.node_tree.nodes if n.type == "BACKGROUND"), None)
+    nodes = compat.world_nodes(world).nodes
+    background = next((n for n in nodes if n.type == "BACKGROUND"), None)
     if background is None:
-        background = world.node_tree.nodes.new("ShaderNodeBackground")
-        output = world.node_tree.nodes.new("ShaderNodeOutputWorld")
+        background = nodes.new("ShaderNodeBackground")
+        output = nodes.new("ShaderNodeOutputWorld")
         world.node_tree.links.new(background.outputs[0], output.inputs["Surface"])
     background.inputs["Color"].default_value = (AMBIENT, AMBIENT, AMBIENT, 1.0)
 

@@ -65,7 +65,7 @@ def free_channels(matrices: Array, mode: str) -> Array:
 
 
 def locked_channels(matrices: Array, state: RotationState) -> tuple[dict[int, Array], Array]:
-    """Channel values of one bone with locks: the rotation nearest to what is asked that the free channels reach.
+    """Channel values of one bone with locks: the nearest rotation that its free channels reach.
 
     Args:
         matrices: (T, 3, 3) what is asked.
@@ -125,7 +125,7 @@ def _axis_angles(quaternions: Array) -> Array:
 
 
 def _held_euler(matrices: Array, state: RotationState) -> tuple[dict[int, Array], Array]:
-    """Locks on Euler angles; the other modes read theirs as angles in the order XYZ, as Blender's own tools do."""
+    """Locks on Euler angles; in the other modes they mean XYZ angles, as in Blender's own tools."""
     order = state.mode if state.is_euler else "XYZ"
     present = np.array(state.values)
     if not state.is_euler:
@@ -144,8 +144,8 @@ def _held_euler(matrices: Array, state: RotationState) -> tuple[dict[int, Array]
 def _held_quaternions(matrices: Array, state: RotationState) -> Array:
     """(T, 4) not of unit length: Blender normalises pose quaternions, so any held component can be kept.
 
-    With h the held part and f the wanted values of the rest, the best multiple s of f maximises the cosine between
-    (h, s f) and the wanted quaternion: s = |h|^2 / (h . wanted h), and s = 1 where h is 0.
+    With h the held part and f the wanted values of the rest, the best multiple s of f maximises the cosine
+    between (h, s f) and the wanted quaternion: s = |h|^2 / (h . wanted h), and s = 1 where h is 0.
     """
     wanted = _quaternions(matrices)
     locked = np.array([state.locked_w, *state.locked])
@@ -164,7 +164,7 @@ def _held_quaternions(matrices: Array, state: RotationState) -> Array:
 
 
 def _held_axis_angles(matrices: Array, state: RotationState) -> Array:
-    """(T, 4) the angle about the nearest axis that the free components allow; none where the angle is locked."""
+    """(T, 4) the angle about the nearest axis that the free components allow, or the held angle."""
     values = np.tile(np.array(state.values, float), (len(matrices), 1))
     if state.locked_w:
         return values

@@ -17,8 +17,19 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 SIMULATIONS = frozenset(
-    "CLOTH SOFT_BODY FLUID COLLISION PARTICLE_SYSTEM PARTICLE_INSTANCE DYNAMIC_PAINT EXPLODE BUILD "
-    "MESH_SEQUENCE_CACHE MESH_CACHE".split()
+    {
+        "CLOTH",
+        "SOFT_BODY",
+        "FLUID",
+        "COLLISION",
+        "PARTICLE_SYSTEM",
+        "PARTICLE_INSTANCE",
+        "DYNAMIC_PAINT",
+        "EXPLODE",
+        "BUILD",
+        "MESH_SEQUENCE_CACHE",
+        "MESH_CACHE",
+    }
 )
 """Modifiers that depend on the frame or on a simulation, not on the rest shape."""
 PLAIN_PARENTS = frozenset({"OBJECT", "ARMATURE", "BONE"})
@@ -89,7 +100,7 @@ def frozen_meshes(armature_object: bpy.types.Object, meshes: list[SkinnedMesh]) 
 def _stage(
     armature_object: bpy.types.Object, meshes: list[SkinnedMesh]
 ) -> Iterator[tuple[list[bpy.types.Object], bpy.types.Depsgraph]]:
-    """Copies of armature and meshes at their places in the world, the armature at rest, in a scene of their own."""
+    """Copies of armature and meshes at their places, the armature at rest, in a scene of their own."""
     scene = bpy.data.scenes.new("MoCapAnything rest pose")
     made: list[bpy.types.Object] = []
     resting = armature_object.data.copy()
@@ -149,8 +160,9 @@ def _prepare_modifiers(
 def _rest_place(item: SkinnedMesh, armature_object: bpy.types.Object) -> Matrix:
     """Where the mesh object stands in armature space when the armature is at rest.
 
-    The chain of parents is followed by hand where it leads to the armature (Blender's ``ob_parbone``): the present
-    place of a mesh on a bone depends on the present pose, and for the others world matrices would bring in rounding.
+    The chain of parents is followed by hand where it leads to the armature (Blender's ``ob_parbone``): the
+    present place of a mesh on a bone depends on the present pose, and for the others world matrices would
+    bring in rounding.
     """
     place, current = Matrix(), item.object
     while current is not None and current.parent_type in PLAIN_PARENTS:

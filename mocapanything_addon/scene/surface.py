@@ -39,20 +39,19 @@ class Surface:
 
 
 def read_surface(meshes: list[FrozenMesh], chain: BoneChain, max_vertices: int) -> Surface:
-    """Triangles and weights of the frozen meshes. A surface with too many vertices is thinned out."""
+    """Triangles and weights of one or more frozen meshes; thinned out where there are too many vertices."""
     vertices, faces, origin, index = [], [], [], []
     count = 0
     for number, item in enumerate(meshes):
-        points, triangles = mesh_triangles(item.mesh)
-        vertices.append(points)
-        faces.append(triangles + count)
-        origin.append(np.full(len(points), number))
-        index.append(np.arange(len(points)))
-        count += len(points)
-    points = np.concatenate(vertices) if vertices else np.zeros((0, 3), np.float32)
-    triangles = np.concatenate(faces) if faces else np.zeros((0, 3), np.int32)
+        own_points, own_triangles = _mesh_triangles(item.mesh)
+        vertices.append(own_points)
+        faces.append(own_triangles + count)
+        origin.append(np.full(len(own_points), number))
+        index.append(np.arange(len(own_points)))
+        count += len(own_points)
+    points = np.concatenate(vertices)
     mesh, mesh_vertex = np.concatenate(origin), np.concatenate(index)
-    chosen, triangles = _used(triangles)
+    chosen, triangles = _used(np.concatenate(faces))
     if len(chosen) > max_vertices:
         chosen, triangles = thin_out(points, mesh, chosen[triangles], max_vertices)
     rows, bones, weights = _weights(meshes, chain, mesh[chosen], mesh_vertex[chosen])
@@ -76,7 +75,7 @@ def read_surface(meshes: list[FrozenMesh], chain: BoneChain, max_vertices: int) 
     )
 
 
-def mesh_triangles(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def _mesh_triangles(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """(V, 3) vertices and (F, 3) triangles of a mesh."""
     points = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.vertices.foreach_get("co", points)
@@ -86,7 +85,7 @@ def mesh_triangles(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float32], NDArray[n
     return points.reshape(-1, 3), triangles.reshape(-1, 3)
 
 
-def _used(triangles: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _used(triangles: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Vertices that stand in a triangle, and the triangles by their new numbers."""
     chosen, renumbered = np.unique(triangles, return_inverse=True)
     return chosen.astype(np.int64), renumbered.reshape(-1, 3)
@@ -97,8 +96,8 @@ def thin_out(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Keep one vertex of each cell of a grid, as fine a grid as ``max_vertices`` allows.
 
-    The two sides of a thin part fall into different cells because the side its normal faces is part of the cell's
-    key. Kept vertices keep place, weights and colour; nothing is averaged.
+    The two sides of a thin part fall into different cells because the side its normal faces is part of the
+    cell's key. Kept vertices keep place, weights and colour; nothing is averaged.
 
     Returns:
         Chosen vertices (indices into ``points``) and triangles (indices into the chosen ones).
@@ -186,7 +185,7 @@ def strongest_influences(
 
 
 def shared_skin(surface: Surface, bone_count: int) -> NDArray[np.float64]:
-    """(B, B) how much surface two bones move together: their weights multiplied, summed over the triangles."""
+    """(B, B) how much surface two bones move together: products of their weights, summed over triangles."""
     table = np.zeros((len(surface.vertices), bone_count), np.float32)
     table[surface.weight_vertices, surface.weight_bones] = surface.weights
     on_faces = table[surface.faces].mean(axis=1)

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 SAME_RATE = 1e-3
 """Frame rates that differ by less than this share are the same."""
 JITTER = 0.25
-"""A video frame this near (in frames) to its place counts as in its place: containers round their time stamps."""
+"""A frame this near (in frames) to its place counts as in its place: containers round their time stamps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ class FrameMotion:
 def motion_at_frames(solution: Solution, rig: Rig, frame_rate: float) -> FrameMotion:
     """Read the solution at the scene's frames, the first one at the first frame of the video.
 
-    Where the scene runs at the video's rate frames are taken over one by one. Otherwise rotations are interpolated
-    along the shortest arc in the parent's space and bones keep their lengths.
+    Where the scene runs at the video's rate frames are taken over one by one. Otherwise rotations are
+    interpolated along the shortest arc in the parent's space and bones keep their lengths.
 
     Args:
         solution: T frames.

@@ -23,7 +23,7 @@ DIRECTIONS = {
     "three_quarter": (0.7, -0.7, 0.4),
     "top": (0.0, 0.0, 1.0),
 }
-"""Towards the camera in world axes; "front" and "left" mean a character that looks along -y, as Blender's do."""
+"""Towards the camera in world axes; "front" is where a character shows its face that looks along -y."""
 
 
 def view_cameras(vertices: NDArray[np.floating], world_axes: Array) -> dict[str, Camera]:

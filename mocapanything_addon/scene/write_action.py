@@ -52,8 +52,9 @@ def write_action(
 ) -> WrittenAction:
     """Make a new Action from the solution and assign it to the armature.
 
-    The Action that played before is kept with a fake user. Rotation modes, locks, the scene's frame rate and all else
-    stay as they are; assigning is the last step, and when anything fails before it nothing is left behind.
+    The Action that played before is kept with a fake user. Rotation modes, locks, the scene's frame rate
+    and all else stay as they are; assigning is the last step, and when anything fails before it nothing is
+    left behind.
 
     Args:
         armature_object: The armature that the rig was read from.
@@ -78,7 +79,7 @@ def write_action(
     if moved.misplaced:
         listed = ", ".join(f"'{bone}'" for bone in moved.misplaced)
         warnings.append(
-            f"{listed} cannot be moved to where the motion asks: the location is locked or the bone is connected."
+            f"{listed} cannot go where the motion asks: the location is locked or the bone is connected."
         )
     key_rest = has_playing_tracks(armature_object)
     frames = np.arange(start, start + len(motion), dtype=np.float32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
+
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.jobs.solution import Solution
@@ -53,11 +54,11 @@ def skin(
     blend: bool = True,
     modifier: bool = True,
 ) -> bpy.types.Object:
-    """A mesh of one small box around each deforming bone; the half at the head is shared with the parent bone.
+    """A mesh of one small box around each deforming bone; the half at the head is shared with the parent.
 
     Args:
         armature: What moves it.
-        weights: Boxes are made for these bones only, and scaled in number by the value; all deforming bones when None.
+        weights: How many boxes to make for which bones; one for every deforming bone when None.
         name: Of the mesh object.
         blend: Share weights with the parent bone.
         modifier: Use an Armature modifier; else parent type Armature.
@@ -98,7 +99,7 @@ def skin(
 
 
 def random_specs(rng: np.random.Generator, count: int) -> list[BoneSpec]:
-    """A random tree with any rolls, some bones connected, some that do not inherit rotation or location axes."""
+    """A random tree with any rolls, some bones connected, some that do not inherit rotation."""
     specs: list[BoneSpec] = []
     for i in range(count):
         parent = specs[int(rng.integers(max(0, i - 4), i))] if i else None

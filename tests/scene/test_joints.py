@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from mocapanything_addon.scene.bone_chain import BoneChain
 from mocapanything_addon.scene.joints import joint_tree
 

@@ -9,10 +9,6 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix
-from mocapanything_addon.ik import rotations
-from mocapanything_addon.jobs.errors import BadInputError
-from mocapanything_addon.jobs.rig import Rig
-from mocapanything_addon.scene.read_rig import read_rig
 from scene_builders import (
     BoneSpec,
     disturb_pose,
@@ -23,6 +19,11 @@ from scene_builders import (
     skin,
     snapshot,
 )
+
+from mocapanything_addon.ik import rotations
+from mocapanything_addon.jobs.errors import BadInputError
+from mocapanything_addon.jobs.rig import Rig
+from mocapanything_addon.scene.read_rig import read_rig
 
 pytestmark = pytest.mark.bpy
 
@@ -304,7 +305,7 @@ def test_edit_mode_is_refused():
 
 
 def test_a_million_vertices_are_thinned_out():
-    """A finely divided pillar: few vertices are left, all of them vertices of the mesh with their own weights."""
+    """A finely divided pillar: few vertices are left, each with its own place and weights."""
     armature = two_bones()
     around, along = 1000, 1000
     angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, around, endpoint=False), np.linspace(0, 2, along))
@@ -495,7 +496,7 @@ def test_example_poses_come_from_the_rigs_own_actions(mode):
 
 
 def test_keys_that_are_no_numbers_are_passed_over():
-    armature, last = animated("XYZ")
+    armature, _last = animated("XYZ")
     from mocapanything_addon.scene import compat
 
     curve = next(c for c in compat.curve_lists(armature.animation_data.action)[0] if c.array_index == 0)

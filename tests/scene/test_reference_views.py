@@ -10,6 +10,8 @@ import sys
 import bpy
 import numpy as np
 import pytest
+from scene_builders import disturb_pose, make_armature, random_specs, skin, snapshot
+
 from mocapanything_addon.fit.crop import Crop
 from mocapanything_addon.fit.rasterize_plain import PlainRasterizer
 from mocapanything_addon.fit.renderer import Renderer
@@ -19,7 +21,6 @@ from mocapanything_addon.scene import compat
 from mocapanything_addon.scene.graphics import has_graphics
 from mocapanything_addon.scene.read_rig import read_rig
 from mocapanything_addon.scene.reference_views import render_reference_views
-from scene_builders import disturb_pose, make_armature, random_specs, skin, snapshot
 
 pytestmark = pytest.mark.bpy
 needs_graphics = pytest.mark.skipif(not has_graphics(), reason="no EGL display on this machine")

@@ -9,11 +9,6 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix
-from mocapanything_addon.ik import rotations
-from mocapanything_addon.jobs.errors import BadInputError
-from mocapanything_addon.scene import bone_motion, compat
-from mocapanything_addon.scene.read_rig import read_rig
-from mocapanything_addon.scene.write_action import write_action
 from scene_builders import (
     BoneSpec,
     asked_matrices,
@@ -25,6 +20,12 @@ from scene_builders import (
     skin,
     skinned_vertices,
 )
+
+from mocapanything_addon.ik import rotations
+from mocapanything_addon.jobs.errors import BadInputError
+from mocapanything_addon.scene import compat
+from mocapanything_addon.scene.read_rig import read_rig
+from mocapanything_addon.scene.write_action import write_action
 
 pytestmark = pytest.mark.bpy
 
@@ -44,7 +45,7 @@ def assert_obeys(armature, mesh_object, rig, solution, frames=None, tolerance=1e
 
 @pytest.mark.parametrize("seed", range(12))
 def test_any_rig_shows_the_motion_asked_for(seed):
-    """Random trees, rolls, connections, inheritance flags, rotation modes, object transforms and present poses."""
+    """Random trees, rolls, connections, inheritance, rotation modes, object transforms and present poses."""
     rng = np.random.default_rng(seed)
     armature = make_armature(random_specs(rng, int(rng.integers(1, 25))))
     body = skin(armature)
@@ -90,7 +91,7 @@ def test_feet_on_the_root_bone_follow_their_shins(connect_root):
     armature = make_armature(ik_foot_specs(connect_root=connect_root))
     body = skin(
         armature,
-        {n: 1 for n in ("Hips", "Chest", "Head")}
+        dict.fromkeys(("Hips", "Chest", "Head"), 1)
         | {f"{n}.{s}": 1 for n in ("Thigh", "Shin", "Foot") for s in "LR"},
         blend=False,
     )
@@ -119,10 +120,9 @@ def test_stray_weights_on_dropped_bones_land_with_the_rest():
     rng = np.random.default_rng(5)
     specs = [*ik_foot_specs(), BoneSpec("Tip", (0.5, 0, 1.7), (0.6, 0, 1.7), "Root")]
     armature = make_armature(specs)
-    counts = {
-        n: 150
-        for n in ("Hips", "Chest", "Head", "Thigh.L", "Thigh.R", "Shin.L", "Shin.R", "Foot.L", "Foot.R")
-    }
+    counts = dict.fromkeys(
+        ("Hips", "Chest", "Head", "Thigh.L", "Thigh.R", "Shin.L", "Shin.R", "Foot.L", "Foot.R"), 150
+    )
     body = skin(armature, counts | {"Root": 1, "Tip": 1}, blend=False)
     rig = read_rig(armature)
     assert set(rig.follower_bones) == {"Root", "Tip"}
@@ -227,7 +227,7 @@ def test_locked_channels_are_not_keyed_and_children_make_up_for_it():
 
 @pytest.mark.parametrize("scene_rate", [12, 24, 25, 30, 60])
 def test_video_time_becomes_scene_time(scene_rate):
-    """One second of motion is one second of scene time, at any scene frame rate, and the rate stays as it is."""
+    """A second of motion is a second of scene time, at any scene frame rate, and the rate stays as it is."""
     rng = np.random.default_rng(2)
     armature = make_armature(ik_foot_specs())
     skin(armature)
@@ -272,7 +272,7 @@ def test_one_frame_gives_a_pose():
 
 
 def test_object_parents_and_animated_tracks_have_no_say():
-    """The armature hangs on a turned, scaled empty; an NLA track below animates scale and location of its bones."""
+    """The armature hangs on a turned, scaled empty; an NLA track below animates scale and location."""
     rng = np.random.default_rng(8)
     armature = make_armature(ik_foot_specs())
     body = skin(armature, blend=False)
@@ -403,12 +403,11 @@ def test_sixty_bones_and_three_hundred_frames_are_written_fast():
 
 
 def test_every_moving_bone_is_driven_once():
-    """The bones that get keys are the joints, followers and what stands above them: no helper beside the chain."""
+    """The bones that get keys are the joints and what stands above them: no helper beside the chain."""
     armature = make_armature(ik_foot_specs())
     skin(armature, blend=False)
     rig = read_rig(armature)
     solution = random_solution(rig, np.random.default_rng(0))
     written = write_action(armature, rig, solution, name="keys")
     keyed = {c.group.name for c in compat.curve_lists(written.action)[0]}
-    assert keyed == {n for n in armature.data.bones.keys() if not n.startswith("Pole")}
-    assert bone_motion.STILL > 0
+    assert keyed == {b.name for b in armature.data.bones if not b.name.startswith("Pole")}
