@@ -11,6 +11,10 @@ import logging
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
+BUTTON_WIDTH = 4
+"""In the user interface's units."""
+LABEL_PART = 0.4
+"""Of the width that a label has where properties are split from theirs."""
 LOG_LEVELS = (
     ("WARNING", "Warnings", "Only what may be wrong"),
     ("INFO", "Steps", "What is being done"),
@@ -52,18 +56,26 @@ class MOCAPANYTHING_AP_preferences(bpy.types.AddonPreferences):
         status = context.window_manager.mocapanything
         row = layout.row(align=True)
         row.prop(self, "worker_python")
-        row.operator("mocapanything.check_worker", text="Check", icon="CHECKMARK")
+        button = row.row()
+        button.ui_units_x = BUTTON_WIDTH
+        button.operator("mocapanything.check_worker", text="Check")
         if status.worker_check:
             box = layout.box().column(align=True)
             for line in status.worker_check:
                 box.label(text=line.text, icon="ERROR" if line.is_problem else "CHECKMARK", translate=False)
             if status.install_command:
                 box.prop(status, "install_command")
-        row = layout.row(align=True)
-        row.label(text=status.cache_size)
-        row.operator("mocapanything.clear_cache")
         layout.prop(self, "keep_job_folders")
         layout.prop(self, "log_level")
+        row = layout.split(factor=LABEL_PART)
+        label = row.row()
+        label.alignment = "RIGHT"
+        label.label(text="Cache")
+        row = row.row()
+        row.label(text=status.cache_size, translate=False)
+        button = row.row()
+        button.ui_units_x = BUTTON_WIDTH
+        button.operator("mocapanything.clear_cache", text="Clear")
 
 
 def current_preferences() -> MOCAPANYTHING_AP_preferences | None:

@@ -32,4 +32,4 @@ class MOCAPANYTHING_OT_clear_cache(bpy.types.Operator):
 def show_cache_size() -> None:
     """Measure the cache for the preferences, which must not touch the disk while they are drawn."""
     size = places.cache().size / MEGABYTE
-    bpy.context.window_manager.mocapanything.cache_size = f"Cache: {size:.0f} MB"
+    bpy.context.window_manager.mocapanything.cache_size = f"{size:.0f} MB"

@@ -20,6 +20,8 @@ from . import outcome
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
+STATUS_BAR_WIDTH = 14
+"""Of the progress bar, in the user interface's units."""
 STAGE_LABELS = {
     "rig": "Reading the character",
     "views": "Rendering the character",
@@ -116,9 +118,10 @@ def _show_progress(text: str, factor: float) -> None:
 
 def _draw_status_bar(header: bpy.types.Header, context: bpy.types.Context) -> None:
     status = context.window_manager.mocapanything
-    row = header.layout.row()
-    row.label(text="Cancel", icon="EVENT_ESC")
-    row.progress(text=status.text, factor=status.factor)
+    header.layout.label(text="Cancel", icon="EVENT_ESC")
+    bar = header.layout.row()
+    bar.ui_units_x = STATUS_BAR_WIDTH
+    bar.progress(text=status.text, factor=status.factor)
 
 
 @persistent

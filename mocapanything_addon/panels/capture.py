@@ -14,14 +14,17 @@ from ..operators.open_log import MOCAPANYTHING_OT_open_log
 from ..properties import MOCAPANYTHING_PG_capture, MOCAPANYTHING_PG_status
 
 WARNINGS_SHOWN = 3
-LINE_LENGTH = 44
-"""Characters that fit a sidebar of usual width; labels do not wrap by themselves."""
+PIXELS_A_CHARACTER = 6.5
+"""About, in the user interface's font at scale 1; labels do not wrap by themselves."""
+PIXELS_BESIDE_TEXT = 90
+"""Tabs, margins and icons beside a text in the sidebar, at scale 1."""
+SHORTEST_LINE = 24
 
 
 class MOCAPANYTHING_PT_capture(bpy.types.Panel):
     """Everything a capture needs, in one place."""
 
-    bl_label = "Capture from Video"
+    bl_label = "Motion Capture"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Animation"
@@ -39,7 +42,7 @@ class MOCAPANYTHING_PT_capture(bpy.types.Panel):
         row.scale_y = 1.5
         row.operator(MOCAPANYTHING_OT_capture_from_video.bl_idname, icon="ARMATURE_DATA")
         if status.error or status.has_result:
-            _draw_result(layout.box().column(align=True), status)
+            _draw_result(layout.box().column(align=True), status, line_length(context))
 
 
 def _draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -66,7 +69,7 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     if body is None:
         return
     body.enabled = is_enabled
-    column = body.column(heading="Part of the Video")
+    column = body.column(heading="Range")
     column.prop(settings, "use_range", text="")
     times = column.column(align=True)
     times.active = settings.use_range
@@ -87,10 +90,9 @@ def _draw_progress(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status) 
     column.operator(MOCAPANYTHING_OT_cancel_capture.bl_idname, icon="X")
 
 
-def _draw_result(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status) -> None:
+def _draw_result(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status, length: int) -> None:
     if status.error:
-        for number, line in enumerate(wrapped(status.error)):
-            layout.label(text=line, icon="NONE" if number else "ERROR", translate=False)
+        _draw_problem(layout, status.error, length)
     else:
         layout.label(text=status.action_name, icon="ACTION", translate=False)
         layout.label(text=f"{status.frame_count} frames in {duration(status.seconds)}", icon="TIME")
@@ -98,18 +100,28 @@ def _draw_result(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status) ->
         if status.outline_overlap >= 0.0:
             layout.label(text=f"Outline overlap {status.outline_overlap:.0%}", icon="MOD_MASK")
     for warning in list(status.warnings)[:WARNINGS_SHOWN]:
-        for number, line in enumerate(wrapped(warning.text)):
-            layout.label(text=line, icon="BLANK1" if number else "ERROR", translate=False)
+        _draw_problem(layout, warning.text, length)
     if len(status.warnings) > WARNINGS_SHOWN:
         layout.label(text=f"{len(status.warnings) - WARNINGS_SHOWN} more in the log", icon="BLANK1")
     if status.folder:
         layout.separator()
         row = layout.row(align=True)
         row.operator(MOCAPANYTHING_OT_open_log.bl_idname, icon="TEXT")
-        row.operator(MOCAPANYTHING_OT_open_job_folder.bl_idname, icon="FILE_FOLDER")
+        row.operator(MOCAPANYTHING_OT_open_job_folder.bl_idname, text="Open Folder", icon="FILE_FOLDER")
 
 
-def wrapped(text: str, length: int = LINE_LENGTH) -> list[str]:
+def _draw_problem(layout: bpy.types.UILayout, text: str, length: int) -> None:
+    for number, line in enumerate(wrapped(text, length)):
+        layout.label(text=line, icon="BLANK1" if number else "ERROR", translate=False)
+
+
+def line_length(context: bpy.types.Context) -> int:
+    """About how many characters fit into a line of the region; the shortest line where there is no region."""
+    width = context.region.width / context.preferences.system.ui_scale if context.region else 0.0
+    return max(SHORTEST_LINE, int((width - PIXELS_BESIDE_TEXT) / PIXELS_A_CHARACTER))
+
+
+def wrapped(text: str, length: int) -> list[str]:
     """``text`` in lines of at most ``length`` characters, broken between words; a longer word stays whole."""
     lines = [""]
     for word in text.split():

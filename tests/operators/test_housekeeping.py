@@ -95,7 +95,7 @@ def test_clear_cache(status: Status) -> None:
     assert cache.size == 3_000_000
     assert bpy.ops.mocapanything.clear_cache() == {"FINISHED"}
     assert cache.size == 0
-    assert status.cache_size == "Cache: 0 MB"
+    assert status.cache_size == "0 MB"
 
 
 def test_clear_cache_that_does_not_exist() -> None:

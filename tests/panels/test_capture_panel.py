@@ -12,7 +12,7 @@ from recording_layout import RecordingLayout
 
 import mocapanything_addon
 from mocapanything_addon.operators import running
-from mocapanything_addon.panels.capture import MOCAPANYTHING_PT_capture, duration, wrapped
+from mocapanything_addon.panels.capture import MOCAPANYTHING_PT_capture, duration, line_length, wrapped
 from mocapanything_addon.panels.menus import draw_capture_item
 from mocapanything_addon.preferences import MOCAPANYTHING_AP_preferences
 
@@ -100,12 +100,12 @@ def test_result_without_folder_offers_no_log(status) -> None:
 
 
 def test_long_errors_and_many_warnings_stay_readable(status) -> None:
-    status.error = "The video /home/someone/very long name of a video file.mp4 cannot be read. Is it damaged?"
+    status.error = "The video /home/me/very long name of a file.mp4 cannot be read. Is it damaged?"
     for number in range(5):
         status.warnings.add().text = f"Warning {number} " + "word " * 30
     labels = draw_panel().texts("label")
     assert "2 more in the log" in labels
-    assert max(map(len, labels)) <= 44
+    assert max(map(len, labels)) <= 24
     assert any(label.startswith("The video") for label in labels)
 
 
@@ -164,3 +164,10 @@ def test_wrapping(text: str, lines: list[str]) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("width", "scale", "length"), [(280, 1.0, 29), (560, 2.0, 29), (100, 1.0, 24)])
+def test_line_length_follows_the_sidebar(width: int, scale: float, length: int) -> None:
+    preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=scale))
+    context = SimpleNamespace(region=SimpleNamespace(width=width), preferences=preferences)
+    assert line_length(context) == length
