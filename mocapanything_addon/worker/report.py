@@ -91,6 +91,11 @@ def build_report(
             "content_hash": rig.content_hash(),
         },
         "settings": request.settings.to_dict(),
+        "camera": {
+            "rotation": [[_number(value) for value in row] for row in solution.camera_rotation],
+            "translation": [_number(value) for value in solution.camera_translation],
+            "focal": _number(solution.camera_focal),
+        },
         "frames": len(solution.times),
         "duration_seconds": _number(solution.times[-1] - solution.times[0]),
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},

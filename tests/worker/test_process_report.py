@@ -66,6 +66,11 @@ def test_figures(arm_rig: Rig, arm_solution: Solution, measurements: Measurement
     assert report["seconds"] == {"decode": 1.235, "track": 2.0}
     assert report["total_seconds"] == 3.235
     assert report["frames"] == 5
+    assert report["camera"] == {
+        "rotation": arm_solution.camera_rotation.tolist(),
+        "translation": arm_solution.camera_translation.tolist(),
+        "focal": arm_solution.camera_focal,
+    }
     assert report["duration_seconds"] == pytest.approx(0.16)
     assert report["limit_violations"] == 3
     assert report["reference_views"] == {"engine": "BLENDER_WORKBENCH", "count": 4}
