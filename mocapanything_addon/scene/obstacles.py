@@ -33,7 +33,7 @@ def find_obstacles(armature_object: bpy.types.Object, keyed: list[str]) -> list[
     data = armature_object.animation_data
     if data is not None and (data.action_blend_type != "REPLACE" or data.action_influence < 1.0):
         warnings.append(
-        warnings.append(f"Drivers replace the keys of {_listed(driven)}. Mute them to see the captured motion.")
+            "The armature's action does not replace the NLA tracks below it (blending or influence): "
             "the captured motion is mixed with them."
         )
     return warnings
