@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -108,3 +110,24 @@ def test_install_enable_disable_enable(extension_zip: Path, tmp_path: Path) -> N
     assert enabled_again == enabled
     assert disabled_again == before
     assert found["sockets"] == []
+
+
+@pytest.mark.worker
+def test_full_capture(extension_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the installed zip to keyframes, with nothing made up: the bundled video on the bundled creature."""
+    profile = tmp_path / "profile ü"
+    monkeypatch.setenv("MOCAPANYTHING_PYTHON", os.environ.get("MOCAPANYTHING_PYTHON", sys.executable))
+    samples = PROJECT / "samples" / "content"
+    files = [str(samples / name) for name in ("quadruped.blend", "quadruped.mp4")]
+    found = in_empty_profile("full_capture.py", extension_zip, profile, *files)
+    assert found["result"] == ["FINISHED"]
+    assert "quadruped" in str(found["action"])
+    assert found["status"] == [found["action"], 13, ""]
+    assert found["frames"] == [1, 13]
+    first, last = np.array(found["poses"])
+    assert np.isfinite([first, last]).all()
+    assert np.abs(last - first).max() > 0.01 * np.ptp(first, axis=0).max()
+    assert 0.0 < float(str(found["confidence"])) <= 1.0
+    assert {"log.txt", "report.json", "request.json", "rig.npz", "solution.npz"} <= set(found["job_files"])
+    assert str(found["job_folder"]).startswith(str(profile))
+    assert not found["installed_files_changed"]
