@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+
 import numpy as np
 import pytest
 
@@ -67,3 +71,21 @@ def arm_solution(arm_rig: Rig) -> Solution:
         image_size=np.array([640, 360]),
         source_frame_rate=25.0,
     )
+
+
+EXIT_STATUS = pytest.StashKey[int]()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[EXIT_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave without Python's shutdown once bpy is loaded: as a module it may crash or hang in it."""
+    bpy = sys.modules.get("bpy")
+    if bpy is not None and EXIT_STATUS in config.stash:
+        shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[EXIT_STATUS])

@@ -338,3 +338,29 @@ def test_unusual_frame_rates(rate: float) -> None:
     fps, base = frame_rate_fraction(rate)
     assert fps >= 1
     assert fps / base == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("behaviour", "code"), [("work", 0), ("bad_input", 2), ("bug", 3)])
+def test_process_ends_with_its_code_and_leaves_no_temporary_files(
+    behaviour: str, code: int, asset: Path, video: Path, tmp_path: Path
+) -> None:
+    """Blender as a module may hang or crash in Python's shutdown."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    answer = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mocapanything_addon",
+            *arguments(asset, video, tmp_path / "result.blend", behaviour, "--json"),
+        ],
+        cwd=REPOSITORY,
+        env={**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == code, answer.stderr
+    assert json.loads(answer.stdout.splitlines()[-1])["type"] == ("error" if code else "done")
+    assert list(temporary.iterdir()) == []
