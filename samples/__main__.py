@@ -11,7 +11,7 @@ import numpy as np
 
 from .cast import FRAME_RATE, SAMPLES, Sample
 from .footage import truth_of, write_video
-from .render import Photographer
+from .render import Photographer, film
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,10 +32,10 @@ def make(sample: Sample, folder: Path) -> None:
     creature = sample.creature()
     clip = sample.clip(creature)
     camera = sample.camera(creature, clip)
-    photographer = Photographer(creature.rig, sample.scenery(creature), seed=sample.seed)
+    photographer = Photographer.of_rig(creature.rig, sample.scenery(creature), seed=sample.seed)
     masks = []
     frames = []
-    for frame, mask in photographer.film(clip, camera):
+    for frame, mask in film(photographer, creature.rig, clip, camera):
         frames.append(frame)
         masks.append(mask)
         if sys.stdout.isatty():

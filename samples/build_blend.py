@@ -18,10 +18,13 @@ CONNECTED = 1e-5
 """A bone that starts this near to its parent's tail (metres) is connected to it."""
 
 
-def write_blend(creature: Creature, path: Path, *, camera: Camera | None = None, frame_rate: int = 24) -> None:
+def write_blend(
+    creature: Creature, path: Path, *, camera: Camera | None = None, frame_rate: int = 24
+) -> None:
     """Write the creature in rest pose; whatever is open in this Blender is discarded.
 
-    The armature object stands at the origin, so armature space is the world. ``camera`` places the scene's camera.
+    The armature object stands at the origin, so armature space is the world. ``camera`` places the scene's
+    camera.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -47,7 +50,7 @@ def _add_armature(creature: Creature, title: str) -> Any:
     bpy.context.scene.collection.objects.link(armature)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
-    bones = []
+    bones: list[Any] = []
     for b, name in enumerate(anatomy.names):
         bone = data.edit_bones.new(name)
         bone.head, bone.tail = Vector(anatomy.heads[b]), Vector(anatomy.tails[b])

@@ -76,14 +76,24 @@ class Sample:
 def _outline(creature: Creature, clip: Clip) -> NDArray[np.float64]:
     """(N, 3) all joints in all frames, with room for the flesh around them."""
     places = forward(Skeleton.from_rig(creature.rig), clip.motion).positions.reshape(-1, 3)
-    room = 0.06 * creature.rig.size
-    return np.concatenate([places + [0, 0, room], places - [0, 0, room]])
+    room = np.array([0.0, 0.0, 0.06 * creature.rig.size])
+    return np.concatenate([places + room, places - room])
 
 
 SAMPLES: tuple[Sample, ...] = (
     Sample("quadruped", quadruped, "trot", {"heading": 0.0, "effort": 0.65}, 48, "meadow", 68.0, 8.0, seed=1),
     Sample("biped", biped, "run", {"heading": 0.25, "effort": 0.55}, 48, "yard", 48.0, 8.0, seed=3),
-    Sample("bird", bird, "fly", {"heading": 0.0, "speed": 0.35, "altitude": 0.35}, 48, "meadow", 55.0, 12.0, seed=4),
+    Sample(
+        "bird",
+        bird,
+        "fly",
+        {"heading": 0.0, "speed": 0.35, "altitude": 0.35},
+        48,
+        "meadow",
+        55.0,
+        12.0,
+        seed=4,
+    ),
     Sample("snake", snake, "slither", {"heading": 0.0, "effort": 0.8}, 60, "meadow", 52.0, 26.0, seed=5),
     Sample("spider", arthropod, "scuttle", {"heading": 0.0, "turn": 0.25}, 60, "desert", 48.0, 24.0, seed=6),
 )

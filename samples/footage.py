@@ -18,12 +18,15 @@ from mocapanything_addon.ik.rotations import quaternion_from_matrix
 from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.jobs.rig import Rig
 
+from .metrics import Joints, Track
 from .motions.animator import Clip
 
 Array = NDArray[np.float64]
 
 
-def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, frame_rate: int, quality: int = 24) -> None:
+def write_video(
+    path: Path, frames: Iterable[NDArray[np.uint8]], *, frame_rate: int, quality: int = 24
+) -> None:
     """H.264 in an .mp4. ``quality`` is x264's constant rate factor: less is better and larger.
 
     Frames are (H, W, 3) RGB with even sides.
@@ -75,9 +78,14 @@ class Truth:
     """Silhouettes, (T, H, W) booleans packed along the last axis."""
 
     @property
-    def size(self) -> float:
-        """The "metre" of accuracy figures: the longest side of the joints' rest-pose box."""
-        return float(np.ptp(self.rest_positions, axis=0).max())
+    def joints(self) -> Joints:
+        """For the accuracy figures."""
+        return Joints(self.parents, self.is_tail, self.rest_positions)
+
+    @property
+    def track(self) -> Track:
+        """The motion, for the accuracy figures."""
+        return Track.from_quaternions(self.positions, self.global_rotations)
 
     @property
     def camera(self) -> Camera:
@@ -96,7 +104,7 @@ class Truth:
             array = np.asarray(value)
             arrays[name] = array.astype(np.float32) if array.dtype == np.float64 else array
         with path.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(stream, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Truth:

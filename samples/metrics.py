@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a captured motion is from the truth.
 
-Lengths are centimetres after scaling the rig so that the longest side of its joints' rest-pose box is one metre (the
-"1 m cube" of MoCapAnything V1 and V2, arXiv 2512.10881 and 2604.28130); angles are degrees.
+Lengths are centimetres after scaling the rig so that the longest side of its joints' rest-pose box is one
+metre (the "1 m cube" of MoCapAnything, arXiv 2512.10881 and 2604.28130); angles are degrees.
 
-- MPJPE: mean distance of joints, the root's place removed in every frame (H36M protocol 1; Ionescu et al. 2014).
+- MPJPE: mean distance of joints, the root's place removed in every frame (Human3.6M, protocol 1).
 - PA-MPJPE: the same after the best similarity transform of every frame (protocol 2; Umeyama 1991).
-- Yaw-aligned MPJPE: one rotation about the vertical for the whole clip, because a heading that is wrong throughout is
-  one mistake, not one a frame.
-- MPJVE: mean error of the frame-to-frame displacement, centimetres a frame (Pavllo et al. 2019).
+- Yaw-aligned MPJPE: one rotation about the vertical for the whole clip, because a heading that is wrong
+  throughout is one mistake, not one a frame.
+- MPJVE: mean error of the displacement from frame to frame, centimetres a frame (Pavllo et al. 2019).
 - Rotation error: mean geodesic angle between local rotations, over the bones that move in the truth.
-- Motion correlation: of all joints' movement about their mean place in the body's own frame; 1 is the same motion, 0
-  none of it. Doing nothing scores 0.
-- CD-Skeleton: mean distance from joints to the nearest bone of the other skeleton, both ways (V1, supplement 9).
+- Motion correlation: of all joints' movement about their mean place in the body's own frame; 1 is the same
+  motion, doing nothing scores 0.
+- CD-Skeleton: mean distance from joints to the nearest bone of the other skeleton, both ways (arXiv
+  2512.10881).
 
-The floors say what no capture at all would score: the rest pose on the true root, and the best constant pose on the
-true root, which takes the average pose from the truth.
+The floors say what no capture at all would score: the rest pose on the true root, and the best constant pose
+on the true root, which takes the average pose from the truth.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +38,29 @@ MOVING_DEGREES = 2.0
 
 STILL = 1e-5
 """Movement below this share of the body is rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joints:
+    """What the figures need to know of a rig; joint 0 is the root and parents come before children."""
+
+    parents: NDArray[np.int32]
+    """(J,)."""
+    is_tail: NDArray[np.bool_]
+    """(J,) ends of leaf bones, which have no rotation of their own."""
+    rest_positions: Array
+    """(J, 3)."""
+    up: Array = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))
+    """(3,) the vertical."""
+
+    @classmethod
+    def of_rig(cls, rig: Rig) -> Joints:
+        return cls(rig.parents, rig.is_tail, rig.rest_positions, rig.up)
+
+    @property
+    def size(self) -> float:
+        """What counts as one metre."""
+        return float(np.ptp(self.rest_positions, axis=0).max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,21 +101,21 @@ class Figures:
         return asdict(self)
 
 
-def measure(predicted: Track, truth: Track, rig: Rig) -> Figures:
-    """All figures of a capture of ``rig``; both tracks have its joints and the same frames."""
+def measure(predicted: Track, truth: Track, joints: Joints) -> Figures:
+    """All figures of a capture; both tracks have these joints and the same frames."""
     if predicted.positions.shape != truth.positions.shape:
         raise ValueError(f"shapes differ: {predicted.positions.shape} and {truth.positions.shape}")
-    scale = 100.0 / rig.size
+    scale = 100.0 / joints.size
     a, b = scale * predicted.positions, scale * truth.positions
-    moving = moving_bones(truth, rig)
+    moving = moving_bones(truth, joints)
     return Figures(
         mpjpe=mpjpe(a, b),
         pa_mpjpe=pa_mpjpe(a, b),
-        yaw_aligned_mpjpe=yaw_aligned_mpjpe(a, b, rig.up),
+        yaw_aligned_mpjpe=yaw_aligned_mpjpe(a, b, joints.up),
         mpjve=mpjve(a, b),
-        rotation_error=rotation_error(predicted, truth, rig, moving),
+        rotation_error=rotation_error(predicted, truth, joints, moving),
         motion_correlation=motion_correlation(predicted, truth),
-        cd_skeleton=cd_skeleton(a, b, rig.parents),
+        cd_skeleton=cd_skeleton(a, b, joints.parents),
     )
 
 
@@ -136,26 +160,26 @@ def mpjve(predicted: Array, truth: Array) -> float:
     return float(np.linalg.norm(a - b, axis=-1).mean())
 
 
-def moving_bones(truth: Track, rig: Rig) -> NDArray[np.bool_]:
+def moving_bones(truth: Track, joints: Joints) -> NDArray[np.bool_]:
     """(J,) bones that bend during the clip; never the root, never a tail joint."""
-    local = truth.local_rotations(rig.parents)
+    local = truth.local_rotations(joints.parents)
     mean = nearest_rotation(local.mean(axis=0))
     away = np.sqrt((angle_between(mean[None], local) ** 2).mean(axis=0))
-    return (np.degrees(away) > MOVING_DEGREES) & ~rig.is_tail & (rig.parents >= 0)
+    return (np.degrees(away) > MOVING_DEGREES) & ~joints.is_tail & (joints.parents >= 0)
 
 
-def rotation_error(predicted: Track, truth: Track, rig: Rig, bones: NDArray[np.bool_]) -> float:
+def rotation_error(predicted: Track, truth: Track, joints: Joints, bones: NDArray[np.bool_]) -> float:
     """Degrees, mean over frames and the chosen bones (J,); NaN where none is chosen."""
     if not bones.any():
         return float("nan")
     angles = angle_between(
-        predicted.local_rotations(rig.parents)[:, bones], truth.local_rotations(rig.parents)[:, bones]
+        predicted.local_rotations(joints.parents)[:, bones], truth.local_rotations(joints.parents)[:, bones]
     )
     return float(np.degrees(angles).mean())
 
 
 def motion_correlation(predicted: Track, truth: Track) -> float:
-    """Cosine between the two motions, each about its own mean, in the body's own frame; 0 where either stands still."""
+    """Cosine between the motions about their means, in the body's own frame; 0 where either stands still."""
     a, b = _in_body(predicted), _in_body(truth)
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     size = float(np.abs(truth.positions - truth.positions[:, :1]).max())
@@ -171,23 +195,26 @@ def cd_skeleton(predicted: Array, truth: Array, parents: NDArray[np.integer]) ->
     return 0.5 * (_joints_to_bones(a, b, parents) + _joints_to_bones(b, a, parents))
 
 
-def rest_floor(truth: Track, rig: Rig) -> Track:
+def rest_floor(truth: Track, joints: Joints) -> Track:
     """The rest pose, carried by the true root."""
-    local = np.tile(np.eye(3), (len(truth.positions), rig.joint_count, 1, 1))
-    return _on_true_root(truth, rig, local)
+    local = np.tile(np.eye(3), (len(truth.positions), len(joints.parents), 1, 1))
+    return _on_true_root(truth, joints, local)
 
 
-def constant_floor(truth: Track, rig: Rig) -> Track:
+def constant_floor(truth: Track, joints: Joints) -> Track:
     """The true clip's average pose (chordal mean of each bone's rotation), carried by the true root."""
-    mean = nearest_rotation(truth.local_rotations(rig.parents).mean(axis=0))
-    return _on_true_root(truth, rig, np.tile(mean, (len(truth.positions), 1, 1, 1)))
+    mean = nearest_rotation(truth.local_rotations(joints.parents).mean(axis=0))
+    return _on_true_root(truth, joints, np.tile(mean, (len(truth.positions), 1, 1, 1)))
 
 
-def _on_true_root(truth: Track, rig: Rig, local: Array) -> Track:
+def _on_true_root(truth: Track, joints: Joints, local: Array) -> Track:
     local = local.copy()
     local[:, 0] = truth.global_rotations[:, 0]
-    motion = Motion(truth.positions[:, 0] - rig.rest_positions[0], local)
-    pose = forward(Skeleton.from_rig(rig), motion)
+    count = len(joints.parents)
+    # Rest-relative rotations do not depend on the bones' own axes.
+    axes = np.tile([1.0, 0.0, 0.0, 0.0], (count, 1))
+    skeleton = Skeleton([""] * count, joints.parents, joints.rest_positions, axes)
+    pose = forward(skeleton, Motion(truth.positions[:, 0] - joints.rest_positions[0], local))
     return Track(pose.positions, pose.global_rotations)
 
 

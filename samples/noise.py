@@ -22,7 +22,7 @@ class Noise:
         self._values = rng.uniform(-1.0, 1.0, self.SIZE).astype(np.float32)
 
     def __call__(self, points: NDArray[np.floating], octaves: int = 1) -> NDArray[np.float32]:
-        """(..., D) points, D = 1 to 3, lattice spacing 1 -> (...) about -1 to 1; each octave is twice as fine."""
+        """(..., D) points, lattice spacing 1 -> (...) about -1 to 1; each octave is twice as fine."""
         total = np.zeros(points.shape[:-1], np.float32)
         weight, norm = 1.0, 0.0
         for octave in range(octaves):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Film a creature: shaded, textured, with a shadow on the ground, before a backdrop, and its exact silhouette."""
+"""Film a creature: shaded, textured, with its shadow, before a backdrop; and its exact silhouette."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,7 +22,6 @@ from mocapanything_addon.jobs.rig import Rig
 from .creatures.creature import vertex_normals
 from .motions.animator import Clip
 from .noise import Noise
-from .scenery import Scenery
 
 Array = NDArray[np.float64]
 Frame = NDArray[np.uint8]
@@ -46,7 +46,14 @@ def look_at(eye: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
 
 
 def frame_points(
-    points: Array, *, azimuth: float, elevation: float, fov: float, width: int, height: int, fill: float = 0.86
+    points: Array,
+    *,
+    azimuth: float,
+    elevation: float,
+    fov: float,
+    width: int,
+    height: int,
+    fill: float = 0.86,
 ) -> Camera:
     """The nearest camera from a direction that has all points in view.
 
@@ -77,44 +84,72 @@ def frame_points(
     return Camera.from_fov(fov, width, height, *look_at(center + far * outward, center))
 
 
+class Place(Protocol):
+    """Where something is filmed."""
+
+    @property
+    def sun_direction(self) -> Array:
+        """(3,) unit, towards the sun."""
+
+    def backdrop(self, camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(H, W, 3) linear RGB, and (H, W, 3) points on the ground, NaN where it is not seen."""
+
+
 class Photographer:
-    """Films one rig in one place.
+    """Films one mesh in one place.
 
     Args:
-        rig: What is filmed.
-        scenery: Where.
+        faces: (F, 3).
+        colors: (V, 3) sRGB, 0 to 255.
+        place: Where.
+        skin: (V, 3) rest places in units of the body's size: a fine pattern, finer than vertex colours hold,
+            is fixed to them. None for no such pattern.
         supersampling: Pixels drawn a side per pixel of the frame.
-        grain: Strength of the fine pattern on the coat that vertex colours cannot hold; 0 for none.
+        grain: Strength of that pattern.
         film_noise: Standard deviation of the noise of every frame, 0 to 255.
         seed: Of pattern and noise.
     """
 
     def __init__(
         self,
-        rig: Rig,
-        scenery: Scenery,
+        faces: NDArray[np.int32],
+        colors: NDArray[np.uint8],
+        place: Place,
         *,
+        skin: NDArray[np.floating] | None = None,
         supersampling: int = 2,
         grain: float = 0.22,
         film_noise: float = 2.0,
         seed: int = 0,
     ) -> None:
-        self.rig = rig
-        self.scenery = scenery
+        self.place = place
         self.supersampling = supersampling
         self.film_noise = film_noise
+        self._faces = faces
         self._rng = np.random.default_rng(seed)
-        self._renderer = Renderer(rig.faces)
-        albedo = (rig.vertex_colors.astype(np.float64) / 255.0) ** 2.2
-        self._albedo = albedo
-        self._grain_noise = Noise(seed + 1)
+        self._renderer = Renderer(faces)
+        self._albedo = (colors.astype(np.float64) / 255.0) ** 2.2
+        self._skin = skin
         self._grain = grain
+        self._grain_noise = Noise(seed + 1)
         self._backdrop: tuple[Camera, NDArray[np.float32], NDArray[np.float32]] | None = None
+
+    @classmethod
+    def of_rig(cls, rig: Rig, place: Place, *, seed: int = 0, supersampling: int = 2) -> Photographer:
+        """For a rig's mesh with its colours."""
+        return cls(
+            rig.faces,
+            rig.vertex_colors,
+            place,
+            skin=rig.vertices / rig.size,
+            seed=seed,
+            supersampling=supersampling,
+        )
 
     def photograph(self, vertices: NDArray[np.floating], camera: Camera) -> tuple[Frame, Mask]:
         """One frame (H, W, 3) sRGB and where the creature is (H, W), more than half of the pixel."""
-        backdrop, ground = self._place(camera)
-        sun = _SunView(self._renderer, vertices, self.scenery.sun_direction)
+        backdrop, ground = self._scene(camera)
+        sun = _SunView(self._renderer, vertices, self.place.sun_direction)
         shade = sun.shadow_on_ground(ground)[..., None]
         image = backdrop * (1.0 - shade * (1.0 - 0.62 * SKY / SKY.max()).astype(np.float32))
         fine = _finer(camera, self.supersampling)
@@ -127,24 +162,15 @@ class Photographer:
         creature = np.zeros((fine.height, fine.width, 4), np.float32)
         creature[seen, :3] = self._shaded(vertices, triangles[seen], barycentric[seen], camera, sun)
         creature[seen, 3] = 1.0
-        creature = cv2.resize(creature, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
-        cover = creature[..., 3:]
-        return self._develop(image * (1.0 - cover) + creature[..., :3]), cover[..., 0] > 0.5
-
-    def film(self, clip: Clip, camera: Camera) -> Iterator[tuple[Frame, Mask]]:
-        """All frames of a clip of this rig."""
-        skeleton = Skeleton.from_rig(self.rig)
-        skin = Skin(
-            self.rig.vertices, self.rig.faces, self.rig.skin_joints, self.rig.skin_weights, skeleton
+        small = np.asarray(
+            cv2.resize(creature, (camera.width, camera.height), interpolation=cv2.INTER_AREA), np.float32
         )
-        pose = forward(skeleton, clip.motion)
-        for t in range(len(clip.times)):
-            one = Pose(pose.global_rotations[t : t + 1], pose.positions[t : t + 1])
-            yield self.photograph(skin.pose(one)[0], camera)
+        cover = small[..., 3:]
+        return self._develop(image * (1.0 - cover) + small[..., :3]), cover[..., 0] > 0.5
 
-    def _place(self, camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _scene(self, camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self._backdrop is None or not _same(self._backdrop[0], camera):
-            self._backdrop = (camera, *self.scenery.backdrop(camera))
+            self._backdrop = (camera, *self.place.backdrop(camera))
         return self._backdrop[1], self._backdrop[2]
 
     def _shaded(
@@ -155,24 +181,23 @@ class Photographer:
         camera: Camera,
         sun: _SunView,
     ) -> NDArray[np.float32]:
-        corners = self.rig.faces[triangles]
+        corners = self._faces[triangles]
         weights = barycentric[..., None]
-        normals = (vertex_normals(vertices, self.rig.faces)[corners] * weights).sum(axis=1)
+        normals = (vertex_normals(vertices, self._faces)[corners] * weights).sum(axis=1)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
         places = (np.asarray(vertices, np.float64)[corners] * weights).sum(axis=1)
         albedo = (self._albedo[corners] * weights).sum(axis=1)
-        if self._grain > 0:
-            # Fixed to the skin, so that it moves with it.
-            rest = (self.rig.vertices[corners] * weights).sum(axis=1) / self.rig.size
+        if self._skin is not None:
+            rest = (self._skin[corners] * weights).sum(axis=1)
             albedo = albedo * (1.0 + self._grain * self._grain_noise(rest * 55.0, 3))[:, None]
-        facing = normals @ self.scenery.sun_direction
+        facing = normals @ self.place.sun_direction
         lit = np.clip(0.92 * facing + 0.08, 0.0, 1.0) * (1.0 - sun.shadow_on_body(places))
         upward = 0.5 + 0.5 * normals[:, 2:]
         light = 1.05 * SUN * lit[:, None] + SKY * upward + BOUNCE * (1.0 - upward)
         view = camera.position - places
         view /= np.linalg.norm(view, axis=1, keepdims=True)
         rim = (1.0 - np.clip((normals * view).sum(axis=1), 0.0, 1.0)) ** 4
-        half = view + self.scenery.sun_direction
+        half = view + self.place.sun_direction
         half /= np.linalg.norm(half, axis=1, keepdims=True)
         gloss = 0.06 * np.clip((normals * half).sum(axis=1), 0.0, 1.0) ** 24 * lit
         return (albedo * light + (0.05 * rim + gloss)[:, None] * SKY).astype(np.float32)
@@ -185,6 +210,16 @@ class Photographer:
         if self.film_noise > 0:
             film = film + self._rng.normal(0.0, self.film_noise, (height, width, 1))
         return np.clip(film, 0, 255).astype(np.uint8)
+
+
+def film(photographer: Photographer, rig: Rig, clip: Clip, camera: Camera) -> Iterator[tuple[Frame, Mask]]:
+    """All frames of a clip of a rig, whose mesh the photographer has."""
+    skeleton = Skeleton.from_rig(rig)
+    skin = Skin(rig.vertices, rig.faces, rig.skin_joints, rig.skin_weights, skeleton)
+    pose = forward(skeleton, clip.motion)
+    for t in range(len(clip.times)):
+        one = Pose(pose.global_rotations[t : t + 1], pose.positions[t : t + 1])
+        yield photographer.photograph(skin.pose(one)[0], camera)
 
 
 class _SunView:
@@ -201,13 +236,14 @@ class _SunView:
         drawn = renderer.render(vertices, self._camera, Crop(0.0, 0.0, float(n), n))
         self._depth = drawn.depth.copy()
         self._depth[~drawn.mask] = np.inf
-        self._silhouette = cv2.GaussianBlur(drawn.mask.astype(np.float32), (0, 0), 3.0)
+        self._silhouette = np.asarray(cv2.GaussianBlur(drawn.mask.astype(np.float32), (0, 0), 3.0))
         self._slack = 0.012 * size
 
     def shadow_on_ground(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """(H, W) 0 in the sun to 1 in full shadow, for points (H, W, 3); 0 where they are NaN."""
         pixels = np.nan_to_num(self._camera.project(points.astype(np.float64)), nan=-1e4).astype(np.float32)
-        return cv2.remap(self._silhouette, pixels, None, cv2.INTER_LINEAR, borderValue=0.0)
+        x, y = pixels[..., 0], pixels[..., 1]
+        return np.asarray(cv2.remap(self._silhouette, x, y, cv2.INTER_LINEAR, borderValue=(0.0,)), np.float32)
 
     def shadow_on_body(self, points: Array) -> Array:
         """(N,) the mean of sixteen tests around each point, for soft borders."""
@@ -233,9 +269,7 @@ def _finer(camera: Camera, factor: int) -> Camera:
 def _whole(camera: Camera) -> Crop:
     """The smallest square around the image."""
     side = max(camera.width, camera.height)
-    return Crop(
-        -float((side - camera.width) // 2), -float((side - camera.height) // 2), float(side), side
-    )
+    return Crop(-float((side - camera.width) // 2), -float((side - camera.height) // 2), float(side), side)
 
 
 def _same(a: Camera, b: Camera) -> bool:

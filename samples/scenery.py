@@ -128,9 +128,9 @@ class Scenery:
         slope = rays[..., 2] / np.maximum(np.linalg.norm(rays[..., :2], axis=-1), 1e-6)
         for layer, (base, roughness) in enumerate(((0.10, 3.0), (0.055, 6.0))):
             crest = base * (1.0 + 0.8 * noise(azimuth[..., None] * roughness + 31.0 * layer, 4))
-            color = np.array(self.colors.hills) * (0.8 + 0.25 * noise(
-                np.stack([azimuth * 60, slope * 90], -1), 3
-            )[..., None])  # fmt: skip
+            color = np.array(self.colors.hills) * (
+                0.8 + 0.25 * noise(np.stack([azimuth * 60, slope * 90], -1), 3)[..., None]
+            )
             haze = 0.55 - 0.2 * layer
             color = color + haze * (np.array(self.colors.horizon) - color)
             image = np.where((slope < crest)[..., None], color, image)
@@ -144,7 +144,9 @@ class Scenery:
         for octave, frequency in enumerate((1.4, 3.1, 7.0, 16.0, 35.0, 80.0)):
             # Finer than two pixels it would only flicker.
             seen = np.clip(1.5 - footprint * frequency * 2.0, 0.0, 1.0)
-            grain += seen * noise(flat * frequency + 7.7 * octave) * (0.34, 0.32, 0.34, 0.40, 0.40, 0.30)[octave]
+            grain += (
+                seen * noise(flat * frequency + 7.7 * octave) * (0.34, 0.32, 0.34, 0.40, 0.40, 0.30)[octave]
+            )
         low, high = (np.array(c) for c in self.colors.ground)
         color = low + np.clip(patches + 0.25 * grain, 0, 1)[..., None] * (high - low)
         color = color * np.clip(1.0 + 0.75 * grain, 0.25, 2.0)[..., None]
@@ -168,7 +170,7 @@ class Scenery:
             depth = float(camera.to_camera(foot)[2])
             if depth <= 0.1 * far:
                 continue
-            crown, base = camera.project(np.stack([foot + [0.0, 0.0, 1.15 * size], foot]))
+            crown, base = camera.project(np.stack([foot + np.array([0.0, 0.0, 1.15 * size]), foot]))
             radius = size * camera.focal / depth
             window = _window(image, crown - 1.3 * radius, np.maximum(crown + 1.3 * radius, base))
             if window is None:
@@ -187,8 +189,46 @@ class Scenery:
         return image
 
 
+@dataclass(frozen=True)
+class Studio:
+    """A light floor with a grid and nothing else.
+
+    Args:
+        tile: Side of a square, metres.
+        floor: Height of the floor.
+    """
+
+    tile: float = 0.5
+    floor: float = 0.0
+
+    @property
+    def sun_direction(self) -> Array:
+        """(3,) unit."""
+        return np.array([0.45, -0.40, 0.80]) / np.linalg.norm([0.45, -0.40, 0.80])
+
+    def backdrop(self, camera: Camera) -> tuple[Image, NDArray[np.float32]]:
+        """As :meth:`Scenery.backdrop`."""
+        rays = _rays(camera)
+        height = camera.position[2] - self.floor
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distance = np.where(rays[..., 2] < -1e-4, -height / rays[..., 2], np.inf)
+        on_floor = np.isfinite(distance) & (height > 0)
+        points = camera.position + np.where(on_floor, distance, 0.0)[..., None] * rays
+        footprint = np.where(on_floor, distance, 1.0) / camera.focal / self.tile
+        across = np.abs(points[..., :2] / self.tile - np.rint(points[..., :2] / self.tile)).min(axis=-1)
+        line = np.clip(1.2 - across / np.maximum(1.2 * footprint, 0.008), 0.0, 1.0)
+        line *= np.clip(1.6 - 6.0 * footprint, 0.0, 1.0)
+        wall = np.array([0.52, 0.55, 0.60]) + 0.25 * np.clip(rays[..., 2:], 0.0, 1.0)
+        far = 1.0 - np.exp(-np.where(on_floor, distance, 1e3) / (40.0 * self.tile))
+        ground = np.array([0.60, 0.60, 0.59]) - 0.22 * line[..., None]
+        ground = ground + far[..., None] * (wall - ground)
+        image = np.where(on_floor[..., None], ground, wall)
+        points = np.where(on_floor[..., None], points, np.nan)
+        return image.astype(np.float32), points.astype(np.float32)
+
+
 def _window(image: Array, first: Array, last: Array) -> tuple[slice, slice] | None:
-    """Rows and columns of the box between two pixels (x, y), cut at the border; None where nothing is left."""
+    """Rows and columns of the box between two pixels (x, y), cut at the border; None if nothing is left."""
     left, top = (max(int(np.floor(v)), 0) for v in first)
     right, bottom = min(int(np.ceil(last[0])), image.shape[1]), min(int(np.ceil(last[1])), image.shape[0])
     if right <= left or bottom <= top:

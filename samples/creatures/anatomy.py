@@ -23,12 +23,13 @@ def to_armature(vector: Vec3 | Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Limb:
-    """One grown part: a left leg, the neck. ``bones`` from the body outwards, indices into :class:`Anatomy`."""
+    """One grown part: a left leg, the neck. ``bones`` are indices into :class:`Anatomy`."""
 
     kind: Kind
     side: int
     """+1 left, -1 right, 0 in the middle."""
     bones: tuple[int, ...]
+    """From the body outwards."""
     part: int
     """Index of the part in the plan."""
 
@@ -100,8 +101,8 @@ def grow_anatomy(plan: BodyPlan) -> Anatomy:
 
 
 def _bone_axes(direction: Array, bend_axis: Array, side: int) -> Array:
-    """Columns x, y, z. A right bone's x is the left one's mirrored and negated, as Blender's Symmetrize does, so
-    that the same angle about x bends both alike and angles about y and z change sign.
+    """Columns x, y, z. A right bone's x is the left one's mirrored and negated, as Blender's Symmetrize does,
+    so that the same angle about x bends both alike and angles about y and z change sign.
     """
     x = -bend_axis * MIRROR if side < 0 else bend_axis
     x = x - direction * (x @ direction)

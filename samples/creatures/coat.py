@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..noise import Noise
-from .plan import Coat
 from .anatomy import Anatomy
+from .plan import Coat
 
 Array = NDArray[np.float64]
 
@@ -81,7 +81,9 @@ def _marks(
         return _step(noise(vertices / size + 5.0, 2), 0.02, 0.12)
     if pattern == "saddle":
         return _step(normals[:, 2] + 0.5 * warp, 0.1, 0.6)
-    raise ValueError(f'no pattern "{pattern}"; there are plain, stripes, rings, bands, spots, patches, saddle')
+    raise ValueError(
+        f'no pattern "{pattern}"; there are plain, stripes, rings, bands, spots, patches, saddle'
+    )
 
 
 def _along(
@@ -97,9 +99,9 @@ def _along(
             start[bone] = start[parent] + (lengths[parent] if from_tail <= from_head else 0.0)
     along = np.zeros(len(vertices))
     for k in range(bones.shape[1]):
-        bone = bones[:, k]
-        y = ((vertices - anatomy.heads[bone]) * anatomy.axes[bone][:, :, 1]).sum(axis=1)
-        along += weights[:, k] * (start[bone] + y)
+        mover = bones[:, k]
+        y = ((vertices - anatomy.heads[mover]) * anatomy.axes[mover][:, :, 1]).sum(axis=1)
+        along += weights[:, k] * (start[mover] + y)
     return along
 
 
@@ -110,7 +112,7 @@ def _nearest_mark(points: Array, noise: Noise) -> Array:
     for i in (-1, 0, 1):
         for j in (-1, 0, 1):
             for k in (-1, 0, 1):
-                corner = cell + [i, j, k]
+                corner = cell + np.array([i, j, k])
                 jitter = np.stack([noise(corner + 31.7 * axis) for axis in range(3)], axis=1)
                 best = np.minimum(best, np.linalg.norm(corner + 0.5 + 0.45 * jitter - points, axis=1))
     return best

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from mocapanything_addon.ik.rotations import quaternion_from_matrix
 from mocapanything_addon.jobs.rig import Rig
 
+from .anatomy import Anatomy, Limb, grow_anatomy
 from .coat import paint
 from .flesh import put_on_flesh
 from .ornaments import shape_ornament
 from .plan import BodyPlan, Kind
-from .anatomy import Anatomy, Limb, grow_anatomy
 from .skinning import skin_weights
 from .surface import Body, skin_surface
 
@@ -38,7 +38,9 @@ class Creature:
     def legs(self) -> tuple[Limb, ...]:
         """The legs, from the front to the back of the body, left before right."""
         legs = self.limbs(Kind.LEG)
-        return tuple(sorted(legs, key=lambda leg: (round(self.anatomy.tails[leg.bones[-1]][1], 4), -leg.side)))
+        return tuple(
+            sorted(legs, key=lambda leg: (round(self.anatomy.tails[leg.bones[-1]][1], 4), -leg.side))
+        )
 
     def bone(self, name: str) -> int:
         """Index of a bone. Raises ValueError where there is none of that name."""
@@ -109,12 +111,13 @@ def build_creature(plan: BodyPlan, *, vertex_count: int = 5000, seed: int = 0) -
 
 
 def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> Array:
-    """(..., V, 3) unit normals, area-weighted; zero at vertices without a face."""
-    corner = vertices[..., faces, :]
-    face = np.cross(corner[..., 1, :] - corner[..., 0, :], corner[..., 2, :] - corner[..., 0, :])
-    normals = np.zeros(vertices.shape)
-    for i in range(3):
-        np.add.at(normals, (..., faces[:, i], slice(None)), face)
+    """(V, 3) unit normals, area-weighted; zero at vertices without a face."""
+    corner = vertices[faces]
+    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    flat = faces.reshape(-1)
+    normals = np.stack(
+        [np.bincount(flat, np.repeat(face[:, k], 3), minlength=len(vertices)) for k in range(3)], axis=-1
+    )
     return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
 
 

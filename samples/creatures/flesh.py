@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The soft parts: elliptic cones along the bones and beside them, and how near a point is to each.
 
-The body's surface is the zero level of the smooth union of all of them (a convolution-free form of Bloomenthal
-and Shoemake's skeletal implicit surfaces; the smooth minimum is Quilez' polynomial one).
+The body's surface is the zero level of the smooth union of all of them (a plain form of Bloomenthal and
+Shoemake's skeletal implicit surfaces; the smooth minimum is Quilez' polynomial one).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .plan import BodyPlan, Part
 from .anatomy import MIRROR, Anatomy, to_armature
+from .plan import BodyPlan, Part
 
 Array = NDArray[np.float64]
 PIECES = 4
@@ -48,7 +48,7 @@ class Cone:
 
     def bounds(self, margin: float) -> tuple[Array, Array]:
         """Lowest and highest corner of a box that holds it with a margin."""
-        reach = max(self.start_radius.max(), self.end_radius.max()) + margin
+        reach = float(np.maximum(self.start_radius, self.end_radius).max()) + margin
         return np.minimum(self.start, self.end) - reach, np.maximum(self.start, self.end) + reach
 
     def distance(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -59,12 +59,12 @@ class Cone:
         """
         dtype = points.dtype
         axis = self.end - self.start
-        length = np.linalg.norm(axis)
-        along = axis / max(length, 1e-9)
+        length = max(float(np.linalg.norm(axis)), 1e-9)
+        along = axis / length
         across = np.cross(self.wide, along)
         local = points - self.start.astype(dtype)
         y = local @ along.astype(dtype)
-        t = np.clip(y / max(length, 1e-9), 0.0, 1.0).astype(dtype)
+        t = np.clip(y / length, 0.0, 1.0).astype(dtype)
         half = self.start_radius.astype(dtype) + t[..., None] * (self.end_radius - self.start_radius).astype(
             dtype
         )

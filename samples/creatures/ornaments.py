@@ -16,7 +16,7 @@ AROUND = 8
 
 
 def sphere(rings: int = RINGS, around: int = AROUND) -> tuple[Array, NDArray[np.int32]]:
-    """Unit sphere about the origin, poles on the first axis; triangles counter-clockwise seen from outside."""
+    """Unit sphere, poles on the first axis; triangles counter-clockwise seen from outside."""
     polar = np.pi * np.arange(1, rings) / rings
     angle = 2 * np.pi * np.arange(around) / around
     ring = np.stack(

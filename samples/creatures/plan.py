@@ -10,7 +10,7 @@ both in degrees. Lengths are metres.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ FREE: Range = (-180.0, 180.0)
 """A channel without a limit."""
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What a part is for; motions look parts up by it."""
 
     TRUNK = "trunk"
@@ -79,7 +79,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Lobe:
-    """Flesh beside the bones: a muscle, a feather, a fin's blade. Offsets from the bone's head, body frame."""
+    """Flesh beside the bones: a muscle, a feather, a fin. Offsets from the bone's head, body frame."""
 
     segment: int
     """Which bone of the part moves it."""
@@ -145,7 +145,7 @@ class Coat:
     palette: dict[str, tuple[int, int, int]]
     """sRGB 0 to 255; needs "base"; "belly" and "pattern" where used."""
     pattern: str = "plain"
-    """plain, stripes (across the trunk), rings (around every part), bands (level), spots, patches or saddle."""
+    """plain, stripes (across the trunk), rings (around every part), bands (level), spots, patches, saddle."""
     pattern_scale: float = 0.1
     """Size of one mark, metres."""
     countershade: float = 0.6
@@ -196,8 +196,6 @@ class BodyPlan:
             )
             for part in self.parts
         )
-        ornaments = tuple(
-            replace(o, offset=vector(o.offset), radii=vector(o.radii)) for o in self.ornaments
-        )
+        ornaments = tuple(replace(o, offset=vector(o.offset), radii=vector(o.radii)) for o in self.ornaments)
         coat = replace(self.coat, pattern_scale=self.coat.pattern_scale * factor)
         return replace(self, parts=parts, ornaments=ornaments, coat=coat)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Endless kinds of creatures for training: families with other proportions, other coats, other limbs added."""
+"""Endless kinds of creatures for training: families with other proportions, coats and limbs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def random_plan(seed: int, *, variety: float = 1.0) -> BodyPlan:
 
 
 def vary(shape: Shape, rng: np.random.Generator, amount: float) -> Shape:
-    """Other proportions: lengths by log-normal factors, angles by some degrees, bone counts by up to twice."""
+    """Other proportions: lengths by log-normal factors, angles by degrees, bone counts up to twice."""
     changed: dict[str, Any] = {}
     for f in fields(shape):  # type: ignore[arg-type]
         value = getattr(shape, f.name)
@@ -104,45 +104,69 @@ def _graft(plan: BodyPlan, rng: np.random.Generator) -> BodyPlan:
         span = sum(s.length for s in wing.segments)
         scaled = BodyPlan("wing", (wing,), plan.coat).scaled(reach / span).parts[0]
         choices.append(
-            replace(scaled, parent=last, from_head=True, offset=(0.0, 0.5 * width, 0.7 * width), blend=0.3 * width)
+            replace(
+                scaled, parent=last, from_head=True, offset=(0.0, 0.5 * width, 0.7 * width), blend=0.3 * width
+            )
         )
     if Kind.TAIL in kinds:
         choices.append(
             chain(
-                Kind.TAIL, "second_tail", int(rng.integers(2, 7)), length * float(rng.uniform(0.3, 0.9)),
-                [150.0, 130.0], [(0.3 * width,) * 2, (0.08 * width,) * 2], 35.0,
-                parent=first, from_head=True, offset=(0.0, 0.0, 0.5 * width), blend=0.3 * width,
+                Kind.TAIL,
+                "second_tail",
+                int(rng.integers(2, 7)),
+                length * float(rng.uniform(0.3, 0.9)),
+                [150.0, 130.0],
+                [(0.3 * width,) * 2, (0.08 * width,) * 2],
+                35.0,
+                parent=first,
+                from_head=True,
+                offset=(0.0, 0.0, 0.5 * width),
+                blend=0.3 * width,
             )
-        )  # fmt: skip
+        )
     head = next((p for p in plan.parts if p.kind is Kind.HEAD), None)
     if head is not None:
         size = head.segments[0].length
         choices.append(
             row(
-                Kind.FEELER, ["horn_1", "horn_2"], [0.5 * size, 0.4 * size], [70.0, 50.0],
-                [(0.16 * size,) * 2, (0.11 * size,) * 2, (0.05 * size,) * 2], [ball(2.0, 2.0)] * 2,
-                yaws=[70.0, 20.0], parent=head.segments[0].name, from_head=True,
-                offset=(0.3 * size, 0.15 * size, 0.25 * size), paired=True, blend=0.05 * size,
+                Kind.FEELER,
+                ["horn_1", "horn_2"],
+                [0.5 * size, 0.4 * size],
+                [70.0, 50.0],
+                [(0.16 * size,) * 2, (0.11 * size,) * 2, (0.05 * size,) * 2],
+                [ball(2.0, 2.0)] * 2,
+                yaws=[70.0, 20.0],
+                parent=head.segments[0].name,
+                from_head=True,
+                offset=(0.3 * size, 0.15 * size, 0.25 * size),
+                paired=True,
+                blend=0.05 * size,
                 bend_axis=(0.2, 1.0, 0.3),
             )
-        )  # fmt: skip
+        )
         choices.append(
             chain(
-                Kind.FEELER, "trunk", int(rng.integers(3, 7)), size * float(rng.uniform(0.8, 1.6)),
-                [-40.0, -85.0, -70.0], [(0.2 * size,) * 2, (0.08 * size,) * 2], 30.0,
-                parent=head.segments[0].name, offset=(-0.1 * size, 0.0, 0.0), blend=0.1 * size,
+                Kind.FEELER,
+                "trunk",
+                int(rng.integers(3, 7)),
+                size * float(rng.uniform(0.8, 1.6)),
+                [-40.0, -85.0, -70.0],
+                [(0.2 * size,) * 2, (0.08 * size,) * 2],
+                30.0,
+                parent=head.segments[0].name,
+                offset=(-0.1 * size, 0.0, 0.0),
+                blend=0.1 * size,
                 bend_axis=(0.0, 1.0, 0.0),
             )
-        )  # fmt: skip
+        )
     if not choices:
         return plan
     return replace(plan, parts=(*plan.parts, choices[rng.integers(len(choices))]))
 
 
 def _quadruped(rng: np.random.Generator, amount: float) -> BodyPlan:
-    base = quadruped.QuadrupedShape(
-        **QUADRUPEDS[rng.integers(len(QUADRUPEDS))]  # type: ignore[arg-type]
-    )
+    kinds = sorted(QUADRUPEDS)
+    base = quadruped.QuadrupedShape(**QUADRUPEDS[kinds[rng.integers(len(kinds))]])
     return quadruped.quadruped(vary(base, rng, 0.8 * amount))
 
 
@@ -162,24 +186,88 @@ def _snake(rng: np.random.Generator, amount: float) -> BodyPlan:
     return snake.snake(replace(shape, bones=bones, bend=min(75.0, 760.0 / bones)))
 
 
-QUADRUPEDS: tuple[dict[str, object], ...] = (
-    {},
-    # horse
-    dict(height=1.3, trunk=0.86, depth=0.2, width=0.66, neck=0.55, neck_pitch=48.0, neck_bones=3, snout=0.2, head=0.18,
-         ear=0.1, leg_thickness=0.046, hoofed=True, tail=0.5, tail_pitches=(215.0, 255.0)),
-    # bear
-    dict(height=0.8, trunk=1.15, depth=0.30, width=0.85, neck=0.3, neck_pitch=15.0, head=0.26, snout=0.16, ear=0.1,
-         leg_thickness=0.095, tail=0.12, tail_bones=2, tuck=0.95),
-    # cat
-    dict(height=0.32, trunk=1.25, depth=0.21, width=0.8, neck=0.3, neck_pitch=25.0, head=0.25, snout=0.08, ear=0.14,
-         tail=1.1, tail_bones=7, tail_pitches=(190.0, 170.0, 140.0), leg_thickness=0.055),
-    # giraffe
-    dict(height=1.5, trunk=0.7, depth=0.2, neck=1.1, neck_bones=6, neck_pitch=62.0, head=0.14, snout=0.14, ear=0.1,
-         leg_thickness=0.04, hoofed=True, tail=0.5, tail_pitches=(230.0, 260.0)),
-    # elephant
-    dict(height=1.8, trunk=0.95, depth=0.33, width=0.85, neck=0.2, neck_pitch=5.0, neck_thickness=0.2, head=0.32,
-         snout=0.1, ear=0.3, ear_pitch=0.0, leg_thickness=0.12, tail=0.4, tuck=1.0, tail_pitches=(240.0, 260.0)),
-)  # fmt: skip
+QUADRUPEDS: dict[str, dict[str, Any]] = {
+    "dog": {},
+    "horse": {
+        "height": 1.3,
+        "trunk": 0.86,
+        "depth": 0.2,
+        "width": 0.66,
+        "neck": 0.55,
+        "neck_pitch": 48.0,
+        "neck_bones": 3,
+        "snout": 0.2,
+        "head": 0.18,
+        "ear": 0.1,
+        "leg_thickness": 0.046,
+        "hoofed": True,
+        "tail": 0.5,
+        "tail_pitches": (215.0, 255.0),
+    },
+    "bear": {
+        "height": 0.8,
+        "trunk": 1.15,
+        "depth": 0.30,
+        "width": 0.85,
+        "neck": 0.3,
+        "neck_pitch": 15.0,
+        "head": 0.26,
+        "snout": 0.16,
+        "ear": 0.1,
+        "leg_thickness": 0.095,
+        "tail": 0.12,
+        "tail_bones": 2,
+        "tuck": 0.95,
+    },
+    "cat": {
+        "height": 0.32,
+        "trunk": 1.25,
+        "depth": 0.21,
+        "width": 0.8,
+        "neck": 0.3,
+        "neck_pitch": 25.0,
+        "head": 0.25,
+        "snout": 0.08,
+        "ear": 0.14,
+        "tail": 1.1,
+        "tail_bones": 7,
+        "tail_pitches": (190.0, 170.0, 140.0),
+        "leg_thickness": 0.055,
+    },
+    "giraffe": {
+        "height": 1.5,
+        "trunk": 0.7,
+        "depth": 0.2,
+        "neck": 1.1,
+        "neck_bones": 6,
+        "neck_pitch": 62.0,
+        "head": 0.14,
+        "snout": 0.14,
+        "ear": 0.1,
+        "leg_thickness": 0.04,
+        "hoofed": True,
+        "tail": 0.5,
+        "tail_pitches": (230.0, 260.0),
+    },
+    "elephant": {
+        "height": 1.8,
+        "trunk": 0.95,
+        "depth": 0.33,
+        "width": 0.85,
+        "neck": 0.2,
+        "neck_pitch": 5.0,
+        "neck_thickness": 0.2,
+        "head": 0.32,
+        "snout": 0.1,
+        "ear": 0.3,
+        "ear_pitch": 0.0,
+        "leg_thickness": 0.12,
+        "tail": 0.4,
+        "tuck": 1.0,
+        "tail_pitches": (240.0, 260.0),
+    },
+}
+"""Where quadrupeds' proportions start from."""
 
 FAMILIES: dict[str, tuple[Maker, float]] = {
     "quadruped": (_quadruped, 0.34),

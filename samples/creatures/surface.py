@@ -78,13 +78,13 @@ class Body:
                 box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
                 axes = [origin[k] + spacing * np.arange(first[k], last[k]) for k in range(3)]
                 points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).astype(np.float32)
-                own[box] = smooth_minimum(own[box], cone.distance(points), np.float32(_inner_blend(cone)))
+                own[box] = smooth_minimum(own[box], cone.distance(points), _inner_blend(cone))
                 touched.append((first, last))
             if touched:
                 first = np.min([a for a, _ in touched], axis=0)
                 last = np.max([b for _, b in touched], axis=0)
                 box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-                total[box] = smooth_minimum(total[box], own[box], np.float32(blend))
+                total[box] = smooth_minimum(total[box], own[box], blend)
         whole = np.concatenate([total[:0:-1], total])
         return whole, origin - [spacing * (columns - 1), 0.0, 0.0]
 
@@ -109,7 +109,9 @@ def _inner_blend(cone: Cone) -> float:
     return 0.4 * float(min(cone.start_radius.min(), cone.end_radius.min()))
 
 
-def surface_nets(values: NDArray[np.floating], spacing: float, origin: Array) -> tuple[Array, NDArray[np.int32]]:
+def surface_nets(
+    values: NDArray[np.floating], spacing: float, origin: Array
+) -> tuple[Array, NDArray[np.int32]]:
     """Vertices (V, 3) and quads (Q, 4), counter-clockwise seen from outside, of the zero level of a grid."""
     inside = values < 0
     shape = np.array(values.shape) - 1

@@ -55,7 +55,7 @@ class Clip:
 
 
 def gentlest(creature: Creature, perform: Callable[[float], Clip]) -> Clip:
-    """``perform(amount)`` with the largest amount (1 or less) that keeps planted feet in reach of their legs."""
+    """``perform(amount)`` with the largest amount, 1 or less, that keeps planted feet in reach."""
     for amount in (1.0, 0.8, 0.6, 0.4, 0.2):
         clip = perform(amount)
         if clip.slip(creature) < SLIP:
@@ -105,8 +105,7 @@ class Animator:
     def turn(self, bone: int, axis: Vec3, angle: ArrayLike) -> None:
         """Turn a bone about an axis (forward, left, up) of its parent's rest frame; ``angle`` (T,) radians.
 
-        Mirrored for bones named .R, so that left and right are given alike: +1 about left-of-body axes bends both
-        the same way, about forward and up they mirror.
+        Mirrored for bones named .R, so that left and right are given alike.
         """
         direction = to_armature(axis)
         if self.creature.anatomy.names[bone].endswith(".R"):
@@ -122,9 +121,9 @@ class Animator:
         self._motion.local_rotations[:, bone] = self._motion.local_rotations[:, bone] @ exp(vectors)
 
     def aim(self, bone: int, direction: ArrayLike) -> None:
-        """Turn a bone the shortest way so that it points in a direction (forward, left, up) of its parent's frame.
+        """Turn a bone the shortest way so that it points in a direction.
 
-        The direction is given for the left side and mirrored for bones named .R; (3,) or (T, 3).
+        (forward, left, up) of its parent's frame, (3,) or (T, 3); mirrored for bones named .R.
         """
         wanted = np.broadcast_to(to_armature(np.asarray(direction, float)), (self.frame_count, 3)).copy()
         if self.creature.anatomy.names[bone].endswith(".R"):
@@ -153,5 +152,7 @@ class Animator:
     def finish(self, name: str) -> Clip:
         """The clip, within limits."""
         self.limit()
-        contacts = np.stack(self._contacts, axis=1) if self._contacts else np.zeros((self.frame_count, 0), bool)
+        contacts = (
+            np.stack(self._contacts, axis=1) if self._contacts else np.zeros((self.frame_count, 0), bool)
+        )
         return Clip(name, self.times, self._motion, tuple(self._feet), contacts)

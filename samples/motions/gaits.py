@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """When which foot is on the ground.
 
-Phases and duty factors after M. Hildebrand, "The quadrupedal gaits of vertebrates", BioScience 39 (1989), and, for six
-and eight legs, the alternating tripod and tetrapod of D. M. Wilson, "Insect walking", Annu. Rev. Entomol. 11 (1966).
+Phases and duty factors after M. Hildebrand, "The quadrupedal gaits of vertebrates", BioScience 39 (1989),
+and, for six and eight legs, the alternating tripod and tetrapod of D. M. Wilson, "Insect walking", Annual
+Review of Entomology 11 (1966).
 """
 
 from __future__ import annotations
@@ -63,18 +64,50 @@ class Gait:
 WALK = Gait("walk", 1.15, 0.66, 0.95, (0.25, 0.0), lift=0.14, bounce=0.012, crouch=0.035, sway=0.06)
 TROT = Gait(
     "trot", 0.72, 0.46, 1.25, (0.5, 0.0), lift=0.20, bounce=0.030, lowest=0.23, crouch=0.05, sway=0.03
-)  # fmt: skip
+)
 GALLOP = Gait(
-    "gallop", 0.60, 0.30, 1.9, (0.50, 0.0), side_phase=0.12, lift=0.30, bounce=0.05, bounces=1, lowest=0.35,
-    crouch=0.10, pitch=0.07, flexion=0.30, sway=0.0,
-)  # fmt: skip
+    "gallop",
+    0.60,
+    0.30,
+    1.9,
+    (0.50, 0.0),
+    side_phase=0.12,
+    lift=0.30,
+    bounce=0.05,
+    bounces=1,
+    lowest=0.35,
+    crouch=0.10,
+    pitch=0.07,
+    flexion=0.30,
+    sway=0.0,
+)
 STROLL = Gait(
-    "walk", 1.10, 0.62, 1.10, (0.0,), lift=0.12, bounce=0.018, lowest=0.06, trail=0.10, crouch=0.045, sway=0.07
-)  # fmt: skip
+    "walk",
+    1.10,
+    0.62,
+    1.10,
+    (0.0,),
+    lift=0.12,
+    bounce=0.018,
+    lowest=0.06,
+    trail=0.10,
+    crouch=0.045,
+    sway=0.07,
+)
 RUN = Gait(
-    "run", 0.72, 0.36, 1.8, (0.0,), lift=0.34, bounce=0.05, lowest=0.18, trail=0.12, crouch=0.09, lean=0.14,
+    "run",
+    0.72,
+    0.36,
+    1.8,
+    (0.0,),
+    lift=0.34,
+    bounce=0.05,
+    lowest=0.18,
+    trail=0.12,
+    crouch=0.09,
+    lean=0.14,
     sway=0.10,
-)  # fmt: skip
+)
 SCUTTLE = Gait("scuttle", 1.15, 0.60, 1.40, (0.0, 0.5), lift=0.55, bounce=0.03, crouch=0.05, sway=0.02)
 WADDLE = Gait("walk", 0.85, 0.64, 0.95, (0.0,), lift=0.22, bounce=0.03, crouch=0.05, sway=0.10)
 

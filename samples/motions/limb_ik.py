@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bend one limb towards goals, all frames at once: damped Gauss-Newton on its bones' Euler angles, in range."""
+"""Bend one limb towards goals, all frames at once: damped Gauss-Newton on Euler angles in their ranges."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def reach(
         motion: The pose that undecided joints keep.
         bones: The limb's joints from the body outwards, each the parent of the next.
         goals: What should be where; the first is the one the limb is folded for.
-        hold: How strongly the first guess is kept in the first rounds; the last rounds keep it only where the goals
-            leave a choice.
+        hold: How strongly the first guess is kept in the first rounds; the last rounds keep it only where the
+            goals leave a choice.
     """
     chain = Chain.of(skeleton, bones, forward(skeleton, motion))
     scale = max(chain.length, 1e-6)

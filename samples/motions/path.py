@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Path:
-    """A straight line or a circle at constant speed; at time ``middle`` it is at the origin, looking along -y."""
+    """A straight line or a circle at constant speed; at time ``middle`` at the origin, looking along -y."""
 
     speed: float
     """Metres a second."""

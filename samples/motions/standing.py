@@ -15,7 +15,18 @@ from ..creatures.creature import Creature
 from ..creatures.plan import Kind
 from .animator import Animator, Clip, gentlest
 from .limb_ik import Goal
-from .secondary import FORWARD, LEFT, UP, bend, fold_wings, hang_arm, is_upright, swing_arms, swing_tail, twitch
+from .secondary import (
+    FORWARD,
+    LEFT,
+    UP,
+    bend,
+    fold_wings,
+    hang_arm,
+    is_upright,
+    swing_arms,
+    swing_tail,
+    twitch,
+)
 
 Array = NDArray[np.float64]
 TURN = 2.0 * np.pi
@@ -174,9 +185,7 @@ def _stand(
         _plant(animator, leg, turned, height, on_ground)
 
 
-def _plant(
-    animator: Animator, leg: Limb, turned: Array, height: Array, on_ground: NDArray[np.bool_]
-) -> None:
+def _plant(animator: Animator, leg: Limb, turned: Array, height: Array, on_ground: NDArray[np.bool_]) -> None:
     anatomy = animator.creature.anatomy
     toe = leg.bones[-1]
     tip = animator.creature.tail_joint(toe)

@@ -14,7 +14,7 @@ from .animator import Animator, Clip, gentlest
 from .gaits import Gait
 from .limb_ik import Goal
 from .path import Path
-from .secondary import carry_head, fold_wings, swing_arms, swing_tail, sway_spine, twitch
+from .secondary import carry_head, fold_wings, sway_spine, swing_arms, swing_tail, twitch
 
 Array = NDArray[np.float64]
 TURN = 2.0 * np.pi
@@ -60,9 +60,9 @@ def _go(
     path = Path(stride / period, turn=turn, middle=0.5 * float(times[0] + times[-1]), heading=heading)
     strides = times / period + phase
     legs = creature.legs
-    pivot = np.mean([creature.anatomy.heads[limb.bones[-1]] for limb in legs], axis=0) * [1.0, 1.0, 0.0]
-    pivot[1] -= gait.trail * leg
-    _carry_body(animator, gait, path, strides, pivot + [0.0, gait.trail * leg, 0.0], leg)
+    middle = np.mean([creature.anatomy.heads[limb.bones[-1]] for limb in legs], axis=0) * [1.0, 1.0, 0.0]
+    pivot = middle - np.array([0.0, gait.trail * leg, 0.0])
+    _carry_body(animator, gait, path, strides, middle, leg)
     sway_spine(animator, strides + 0.25, gait.sway, gait.flexion)
     animator.limit()
     for limb, start in zip(legs, gait.phases(legs), strict=True):
@@ -76,9 +76,7 @@ def _go(
     return animator.finish(gait.name)
 
 
-def _carry_body(
-    animator: Animator, gait: Gait, path: Path, strides: Array, pivot: Array, leg: float
-) -> None:
+def _carry_body(animator: Animator, gait: Gait, path: Path, strides: Array, pivot: Array, leg: float) -> None:
     turned = path.rotations(animator.times)
     rock = gait.lean + gait.pitch * np.sin(TURN * (strides - 0.35))
     # Positive about the left axis (+x) brings the front (-y) down.
@@ -101,7 +99,7 @@ def step(
     *,
     lift: float,
 ) -> None:
-    """Plant and lift one foot. ``strides`` (T,) is the leg's own count of strides; whole numbers are touch-downs."""
+    """Plant and lift one foot. ``strides`` (T,) counts the leg's own; it touches down at whole numbers."""
     anatomy = animator.creature.anatomy
     toe = limb.bones[-1]
     tip = animator.creature.tail_joint(toe)

@@ -128,7 +128,13 @@ def _leg(shape: ArthropodShape, index: int) -> Part:
         [f"{name}_{index + 1}" for name in ("coxa", "femur", "tibia", "tarsus")],
         list(lengths),
         [4.0, shape.knee_pitch, -34.0, -72.0],
-        [(1.15 * thick,) * 2, (1.0 * thick,) * 2, (0.95 * thick,) * 2, (0.68 * thick,) * 2, (0.34 * thick,) * 2],
+        [
+            (1.15 * thick,) * 2,
+            (1.0 * thick,) * 2,
+            (0.95 * thick,) * 2,
+            (0.68 * thick,) * 2,
+            (0.34 * thick,) * 2,
+        ],
         [
             ((-20.0, 20.0), (-10.0, 10.0), (-45.0, 45.0)),
             ((-55.0, 55.0), (-20.0, 20.0), (-25.0, 25.0)),
@@ -147,7 +153,7 @@ def _leg(shape: ArthropodShape, index: int) -> Part:
         paired=True,
         bend_axis=_radial(yaw),
         blend=0.05 * u,
-    )  # fmt: skip
+    )
     # The last two bones reach the ground, however long the first are.
     knee = sum(s.length * s.direction[2] for s in leg.segments[:2])
     drop = shape.height * u + knee - 0.3 * thick
@@ -213,9 +219,27 @@ def _eyes(shape: ArthropodShape, bone: str) -> tuple[Ornament, ...]:
     size = 0.075 * u
     ahead = 0.35 * u if shape.head else 0.80 * u
     eyes = [
-        Ornament(bone, (ahead, 0.10 * u, 0.08 * u), (0.7 * size, size, size), "eye", paired=True, pitch=24.0, yaw=20.0, on_skin=True),
-        Ornament(bone, (ahead, 0.08 * u, 0.08 * u), (0.5 * size, 0.6 * size, 0.6 * size), "eye", paired=True, pitch=44.0, yaw=62.0, on_skin=True),
-    ]  # fmt: skip
+        Ornament(
+            bone,
+            (ahead, 0.10 * u, 0.08 * u),
+            (0.7 * size, size, size),
+            "eye",
+            paired=True,
+            pitch=24.0,
+            yaw=20.0,
+            on_skin=True,
+        ),
+        Ornament(
+            bone,
+            (ahead, 0.08 * u, 0.08 * u),
+            (0.5 * size, 0.6 * size, 0.6 * size),
+            "eye",
+            paired=True,
+            pitch=44.0,
+            yaw=62.0,
+            on_skin=True,
+        ),
+    ]
     if not shape.claws:
         down = direction(-70.0)
         eyes.append(

@@ -71,7 +71,8 @@ def biped(shape: BipedShape = BipedShape()) -> BodyPlan:
     positions = [i * (len(profile) - 1) / bones for i in range(bones + 1)]
     radii = [
         tuple(
-            (1 - p % 1) * profile[int(p)][k] * g + (p % 1) * profile[min(int(p) + 1, 4)][k] * g for k in (0, 1)
+            (1 - p % 1) * profile[int(p)][k] * g + (p % 1) * profile[min(int(p) + 1, 4)][k] * g
+            for k in (0, 1)
         )
         for p in positions
     ]
@@ -112,11 +113,21 @@ def _head(shape: BipedShape) -> Part:
         blend=0.02 * shape.height,
     )
     nose = Lobe(
-        0, (0.72 * r, 0, 0.62 * r), (0.90 * r, 0, 0.42 * r), (0.10 * r, 0.10 * r), (0.15 * r, 0.13 * r), (0, 1, 0)
-    )  # fmt: skip
+        0,
+        (0.72 * r, 0, 0.62 * r),
+        (0.90 * r, 0, 0.42 * r),
+        (0.10 * r, 0.10 * r),
+        (0.15 * r, 0.13 * r),
+        (0, 1, 0),
+    )
     chin = Lobe(
-        0, (0.1 * r, 0, 0.15 * r), (0.55 * r, 0, -0.02 * r), (0.42 * r, 0.40 * r), (0.32 * r, 0.26 * r), (0, 1, 0)
-    )  # fmt: skip
+        0,
+        (0.1 * r, 0, 0.15 * r),
+        (0.55 * r, 0, -0.02 * r),
+        (0.42 * r, 0.40 * r),
+        (0.32 * r, 0.26 * r),
+        (0, 1, 0),
+    )
     return replace(head, lobes=(nose, chin))
 
 
@@ -210,10 +221,15 @@ def _ornaments(shape: BipedShape) -> tuple[Ornament, ...]:
     r = 0.5 * shape.head * shape.height
     ornaments = [
         Ornament(
-            "head", (0.35 * r, 0.30 * r, 0.78 * r), (0.09 * r, 0.13 * r, 0.09 * r), "eye", paired=True, on_skin=True
+            "head",
+            (0.35 * r, 0.30 * r, 0.78 * r),
+            (0.09 * r, 0.13 * r, 0.09 * r),
+            "eye",
+            paired=True,
+            on_skin=True,
         ),
         Ornament("head", (0.35 * r, 0.0, 0.12 * r), (0.06 * r, 0.24 * r, 0.06 * r), "lip", on_skin=True),
-    ]  # fmt: skip
+    ]
     if "hair" in shape.coat.palette:
         ornaments.append(
             Ornament("head", (-0.14 * r, 0.0, 1.50 * r), (1.00 * r, 0.88 * r, 0.84 * r), "hair", pitch=28.0)

@@ -64,10 +64,15 @@ def bird(shape: BirdShape = BirdShape()) -> BodyPlan:
         ["hips", "spine", "chest"],
         [0.30 * u, 0.30 * u, 0.30 * u],
         [pitch, pitch + 3, pitch + 10],
-        [(0.55 * girth, 0.50 * girth), (0.95 * girth, 0.92 * girth), (girth, 1.02 * girth), (0.66 * girth,) * 2],
+        [
+            (0.55 * girth, 0.50 * girth),
+            (0.95 * girth, 0.92 * girth),
+            (girth, 1.02 * girth),
+            (0.66 * girth,) * 2,
+        ],
         [ball(180.0, 180.0), ball(12.0, 10.0), ball(12.0, 10.0)],
         curved=True,
-    )  # fmt: skip
+    )
     neck = chain(
         Kind.NECK,
         "neck",
@@ -126,8 +131,15 @@ def _tail(shape: BirdShape) -> Part:
         turn = np.radians(angle)
         end = (tip[0] * np.cos(turn), -tip[0] * np.sin(turn), tip[2])
         feathers.append(
-            Lobe(1, (0.0, 0.0, 0.0), end, (0.16 * girth, 0.05 * girth), (0.26 * girth, 0.035 * girth), (0, 1, 0))
-        )  # fmt: skip
+            Lobe(
+                1,
+                (0.0, 0.0, 0.0),
+                end,
+                (0.16 * girth, 0.05 * girth),
+                (0.26 * girth, 0.035 * girth),
+                (0, 1, 0),
+            )
+        )
     return replace(tail, lobes=tuple(feathers))
 
 
@@ -203,7 +215,13 @@ def _leg(shape: BirdShape) -> Part:
         ["thigh", "shin", "shank", "toe"],
         [0.26, 0.40, 0.36, 0.24],
         [-35.0, -118.0, -72.0, -6.0],
-        [(0.36 * girth, 0.42 * girth), (0.22 * girth, 0.26 * girth), (thin, thin), (thin, thin), (0.8 * thin, 0.6 * thin)],
+        [
+            (0.36 * girth, 0.42 * girth),
+            (0.22 * girth, 0.26 * girth),
+            (thin, thin),
+            (thin, thin),
+            (0.8 * thin, 0.6 * thin),
+        ],
         [
             ((-60.0, 60.0), (-15.0, 15.0), (-20.0, 25.0)),
             hinge(-60.0, 60.0),
@@ -215,7 +233,7 @@ def _leg(shape: BirdShape) -> Part:
         offset=(-0.12 * u, shape.stance * u, -0.35 * girth),
         paired=True,
         blend=0.05 * u,
-    )  # fmt: skip
+    )
     leg = standing(leg, shape.leg * u - thin)
     toe = leg.segments[-1].length
     toes = [
@@ -240,10 +258,30 @@ def _ornaments(shape: BirdShape) -> tuple[Ornament, ...]:
     u = shape.length
     skull, beak = shape.head * u, shape.beak * u
     return (
-        Ornament("head", (0.75 * skull, 0, 0.15 * skull), (0.12 * skull, 0.20 * skull, 0.20 * skull), "eye", paired=True,
-                 yaw=74.0, pitch=14.0, on_skin=True),
-        Ornament("head", (1.55 * skull, 0, -0.05 * skull), (beak, 0.36 * skull, 0.30 * skull), "beak", pitch=-7.0,
-                 pointed=True),
-        Ornament("jaw", (0.12 * beak, 0, 0.02 * beak), (0.80 * beak, 0.26 * skull, 0.14 * skull), "beak", pitch=-8.0,
-                 pointed=True),
-    )  # fmt: skip
+        Ornament(
+            "head",
+            (0.75 * skull, 0, 0.15 * skull),
+            (0.12 * skull, 0.20 * skull, 0.20 * skull),
+            "eye",
+            paired=True,
+            yaw=74.0,
+            pitch=14.0,
+            on_skin=True,
+        ),
+        Ornament(
+            "head",
+            (1.55 * skull, 0, -0.05 * skull),
+            (beak, 0.36 * skull, 0.30 * skull),
+            "beak",
+            pitch=-7.0,
+            pointed=True,
+        ),
+        Ornament(
+            "jaw",
+            (0.12 * beak, 0, 0.02 * beak),
+            (0.80 * beak, 0.26 * skull, 0.14 * skull),
+            "beak",
+            pitch=-8.0,
+            pointed=True,
+        ),
+    )

@@ -99,9 +99,17 @@ def fish(shape: FishShape = FishShape()) -> BodyPlan:
     )
     parts = [trunk, head, jaw, tail, _caudal_fin(shape), *_pectoral_fins(shape)]
     ornaments = (
-        Ornament("head", (0.085 * u, 0, 0.20 * deep), (0.006 * u, 0.024 * u, 0.024 * u), "eye", paired=True,
-                 yaw=80.0, pitch=8.0, on_skin=True),
-    )  # fmt: skip
+        Ornament(
+            "head",
+            (0.085 * u, 0, 0.20 * deep),
+            (0.006 * u, 0.024 * u, 0.024 * u),
+            "eye",
+            paired=True,
+            yaw=80.0,
+            pitch=8.0,
+            on_skin=True,
+        ),
+    )
     return BodyPlan(shape.name, tuple(parts), shape.coat, ornaments)
 
 

@@ -78,14 +78,16 @@ def quadruped(shape: QuadrupedShape = QuadrupedShape()) -> BodyPlan:
         [
             (0.75 * loin_wide, 0.75 * loin),
             *[
-                (np.interp(t, [0, 0.45, 1], [loin_wide, 0.98 * wide, 0.8 * wide]),
-                 np.interp(t, [0, 0.35, 0.8, 1], [loin, 0.98 * loin, chest, 0.82 * chest]))
+                (
+                    float(np.interp(t, [0, 0.45, 1], [loin_wide, 0.98 * wide, 0.8 * wide])),
+                    float(np.interp(t, [0, 0.35, 0.8, 1], [loin, 0.98 * loin, chest, 0.82 * chest])),
+                )
                 for t in np.linspace(1 / bones, 1, bones)
             ],
         ],
         [ball(180.0, 180.0), *[ball(18.0, 12.0)] * (bones - 1)],
         curved=True,
-    )  # fmt: skip
+    )
     neck_radius = shape.neck_thickness * h
     neck = chain(
         Kind.NECK,

@@ -61,14 +61,28 @@ def lizard(shape: LizardShape = LizardShape()) -> BodyPlan:
         curved=True,
     )
     neck = chain(
-        Kind.NECK, "neck", 2, shape.neck * u, [12.0, 4.0],
-        [(0.62 * wide, 0.72 * deep), (0.5 * wide, 0.58 * deep)], 35.0, parent="chest", blend=0.06 * u,
-    )  # fmt: skip
+        Kind.NECK,
+        "neck",
+        2,
+        shape.neck * u,
+        [12.0, 4.0],
+        [(0.62 * wide, 0.72 * deep), (0.5 * wide, 0.58 * deep)],
+        35.0,
+        parent="chest",
+        blend=0.06 * u,
+    )
     tail = chain(
-        Kind.TAIL, "tail", shape.tail_bones, shape.tail * u, [186.0, 180.0],
-        [(0.6 * wide, 0.74 * deep), (0.34 * wide, 0.4 * deep), (0.06 * wide, 0.08 * deep)], 30.0,
-        parent="hips", from_head=True, blend=0.06 * u,
-    )  # fmt: skip
+        Kind.TAIL,
+        "tail",
+        shape.tail_bones,
+        shape.tail * u,
+        [186.0, 180.0],
+        [(0.6 * wide, 0.74 * deep), (0.34 * wide, 0.4 * deep), (0.06 * wide, 0.08 * deep)],
+        30.0,
+        parent="hips",
+        from_head=True,
+        blend=0.06 * u,
+    )
     parts = [trunk, neck, *reptile_head(shape.head * u, 0.5 * wide, 0.55 * deep, "neck_2"), tail]
     for name, parent, ahead, side in (("front", "chest", 0.8, 1.0), ("hind", "hips", 0.3, -1.0)):
         parts.append(_sprawling_leg(shape, name, parent, ahead * u / bones, side))
@@ -78,14 +92,29 @@ def lizard(shape: LizardShape = LizardShape()) -> BodyPlan:
 def reptile_head(length: float, wide: float, deep: float, parent: str, pitch: float = 0.0) -> list[Part]:
     """A wedge with a jaw."""
     head = row(
-        Kind.HEAD, ["head"], [length], [pitch], [(wide, deep), (0.45 * wide, 0.38 * deep)],
-        [ball(40.0, 30.0)], bulges=[1.3], parent=parent, blend=0.5 * deep,
-    )  # fmt: skip
+        Kind.HEAD,
+        ["head"],
+        [length],
+        [pitch],
+        [(wide, deep), (0.45 * wide, 0.38 * deep)],
+        [ball(40.0, 30.0)],
+        bulges=[1.3],
+        parent=parent,
+        blend=0.5 * deep,
+    )
     jaw = row(
-        Kind.JAW, ["jaw"], [0.86 * length], [pitch - 3.0],
-        [(0.85 * wide, 0.34 * deep), (0.38 * wide, 0.2 * deep)], [hinge(-2.0, 40.0, 2.0)], bulges=[1.15],
-        parent="head", from_head=True, offset=(0.12 * length, 0.0, -0.52 * deep), blend=0.2 * deep,
-    )  # fmt: skip
+        Kind.JAW,
+        ["jaw"],
+        [0.86 * length],
+        [pitch - 3.0],
+        [(0.85 * wide, 0.34 * deep), (0.38 * wide, 0.2 * deep)],
+        [hinge(-2.0, 40.0, 2.0)],
+        bulges=[1.15],
+        parent="head",
+        from_head=True,
+        offset=(0.12 * length, 0.0, -0.52 * deep),
+        blend=0.2 * deep,
+    )
     return [head, jaw]
 
 
@@ -94,9 +123,17 @@ def reptile_eyes(length: float, pitch: float = 0.0) -> tuple[Ornament, ...]:
     at = 0.5 * length * direction(pitch)
     size = 0.075 * length
     return (
-        Ornament("head", (at[0], 0.0, at[2] + 0.03 * length), (0.7 * size, size, size), "eye", paired=True,
-                 yaw=62.0, pitch=34.0, on_skin=True),
-    )  # fmt: skip
+        Ornament(
+            "head",
+            (at[0], 0.0, at[2] + 0.03 * length),
+            (0.7 * size, size, size),
+            "eye",
+            paired=True,
+            yaw=62.0,
+            pitch=34.0,
+            on_skin=True,
+        ),
+    )
 
 
 def _sprawling_leg(shape: LizardShape, name: str, parent: str, ahead: float, side: float) -> Part:
@@ -106,7 +143,12 @@ def _sprawling_leg(shape: LizardShape, name: str, parent: str, ahead: float, sid
         [f"{name}_upper", f"{name}_lower", f"{name}_foot"],
         [0.55 * shape.leg * u, 0.5 * shape.leg * u, 0.36 * shape.leg * u],
         [-4.0, -72.0, -3.0],
-        [(1.3 * thick, 1.5 * thick), (thick, 1.1 * thick), (0.75 * thick, 0.75 * thick), (0.9 * thick, 0.4 * thick)],
+        [
+            (1.3 * thick, 1.5 * thick),
+            (thick, 1.1 * thick),
+            (0.75 * thick, 0.75 * thick),
+            (0.9 * thick, 0.4 * thick),
+        ],
         [
             ((-50.0, 50.0), (-45.0, 45.0), (-45.0, 45.0)),
             ((-60.0, 60.0), (-45.0, 45.0), (-30.0, 30.0)),
@@ -120,7 +162,7 @@ def _sprawling_leg(shape: LizardShape, name: str, parent: str, ahead: float, sid
         paired=True,
         bend_axis=(-1.0, 0.0, 0.0),
         blend=0.05 * u,
-    )  # fmt: skip
+    )
     drop = (shape.height - 0.15 * shape.depth) * u
     lower = standing(replace(leg, segments=leg.segments[1:2]), max(drop - 0.5 * thick, 0.05 * u))
     return replace(leg, segments=(leg.segments[0], lower.segments[0], leg.segments[2]))
@@ -178,14 +220,28 @@ def raptor(shape: RaptorShape = RaptorShape()) -> BodyPlan:
         curved=True,
     )
     neck = chain(
-        Kind.NECK, "neck", shape.neck_bones, shape.neck * h, [shape.neck_pitch, shape.neck_pitch - 8.0],
-        [(0.62 * wide, 0.6 * deep), (0.42 * wide, 0.36 * deep)], 35.0, parent="chest", blend=0.09 * h,
-    )  # fmt: skip
+        Kind.NECK,
+        "neck",
+        shape.neck_bones,
+        shape.neck * h,
+        [shape.neck_pitch, shape.neck_pitch - 8.0],
+        [(0.62 * wide, 0.6 * deep), (0.42 * wide, 0.36 * deep)],
+        35.0,
+        parent="chest",
+        blend=0.09 * h,
+    )
     tail = chain(
-        Kind.TAIL, "tail", shape.tail_bones, shape.tail * h, [184.0, 178.0],
-        [(0.72 * wide, 0.74 * deep), (0.4 * wide, 0.4 * deep), (0.08 * wide, 0.08 * deep)], 22.0,
-        parent="hips", from_head=True, blend=0.08 * h,
-    )  # fmt: skip
+        Kind.TAIL,
+        "tail",
+        shape.tail_bones,
+        shape.tail * h,
+        [184.0, 178.0],
+        [(0.72 * wide, 0.74 * deep), (0.4 * wide, 0.4 * deep), (0.08 * wide, 0.08 * deep)],
+        22.0,
+        parent="hips",
+        from_head=True,
+        blend=0.08 * h,
+    )
     top = f"neck_{shape.neck_bones}" if shape.neck_bones > 1 else "neck"
     parts = [trunk, neck, *reptile_head(shape.head * h, 0.5 * wide, 0.46 * deep, top, -10.0), tail]
     parts += [_striding_leg(shape), *_small_arm(shape)]
@@ -199,7 +255,13 @@ def _striding_leg(shape: RaptorShape) -> Part:
         ["thigh", "shin", "shank", "toe"],
         [0.36, 0.42, 0.32, 0.20],
         [-58.0, -118.0, -70.0, -6.0],
-        [(1.5 * thick, 2.4 * thick), (1.1 * thick, 1.5 * thick), (0.62 * thick,) * 2, (0.62 * thick,) * 2, (0.5 * thick, 0.34 * thick)],
+        [
+            (1.5 * thick, 2.4 * thick),
+            (1.1 * thick, 1.5 * thick),
+            (0.62 * thick,) * 2,
+            (0.62 * thick,) * 2,
+            (0.5 * thick, 0.34 * thick),
+        ],
         [
             ((-60.0, 60.0), (-15.0, 15.0), (-15.0, 30.0)),
             hinge(-55.0, 70.0),
@@ -212,14 +274,20 @@ def _striding_leg(shape: RaptorShape) -> Part:
         offset=(0.06 * h, shape.stance * h, -0.04 * h),
         paired=True,
         blend=0.07 * h,
-    )  # fmt: skip
+    )
     leg = standing(leg, 0.96 * h - 0.6 * thick)
     toe = leg.segments[-1].length
     toes = tuple(
-        Lobe(3, (0.0, 0.0, 0.0), tuple(float(x) for x in 0.85 * toe * direction(-6.0, yaw)),  # type: ignore[arg-type]
-             (0.5 * thick, 0.45 * thick), (0.34 * thick, 0.3 * thick), (0.0, 1.0, 0.0))
+        Lobe(
+            3,
+            (0.0, 0.0, 0.0),
+            tuple(float(x) for x in 0.85 * toe * direction(-6.0, yaw)),  # type: ignore[arg-type]
+            (0.5 * thick, 0.45 * thick),
+            (0.34 * thick, 0.3 * thick),
+            (0.0, 1.0, 0.0),
+        )
         for yaw in (32.0, -32.0)
-    )  # fmt: skip
+    )
     return replace(leg, lobes=toes)
 
 
@@ -237,7 +305,11 @@ def _small_arm(shape: RaptorShape) -> list[Part]:
             [ball(60.0, 20.0, 35.0), hinge(-70.0, 70.0), ball(50.0, 20.0)],
             parent="chest",
             from_head=True,
-            offset=(0.7 * shape.trunk * h / shape.trunk_bones, 0.85 * shape.width * h, -0.45 * shape.depth * h),
+            offset=(
+                0.7 * shape.trunk * h / shape.trunk_bones,
+                0.85 * shape.width * h,
+                -0.45 * shape.depth * h,
+            ),
             paired=True,
             blend=0.04 * h,
         )

@@ -91,8 +91,16 @@ def snake(shape: SnakeShape = SnakeShape()) -> BodyPlan:
         blend=0.25 * r,
     )
     ornaments = (
-        Ornament("head", (0.68 * head, 0, 0.12 * r), (0.08 * r, 0.17 * r, 0.17 * r), "eye", paired=True,
-                 yaw=64.0, pitch=30.0, on_skin=True),
+        Ornament(
+            "head",
+            (0.68 * head, 0, 0.12 * r),
+            (0.08 * r, 0.17 * r, 0.17 * r),
+            "eye",
+            paired=True,
+            yaw=64.0,
+            pitch=30.0,
+            on_skin=True,
+        ),
         Ornament("jaw", (0.95 * head, 0, 0.05 * r), (0.8 * r, 0.09 * r, 0.06 * r), "tongue", pointed=True),
-    )  # fmt: skip
+    )
     return BodyPlan(shape.name, (trunk, tail, skull, jaw), shape.coat, ornaments)
