@@ -114,7 +114,7 @@ def test_install_enable_disable_enable(extension_zip: Path, tmp_path: Path) -> N
 
 @pytest.mark.worker
 def test_full_capture(extension_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the installed zip to keyframes, with nothing made up: the bundled video on the bundled creature."""
+    """From the installed zip to keyframes, nothing made up: the bundled video on the bundled creature."""
     profile = tmp_path / "profile ü"
     monkeypatch.setenv("MOCAPANYTHING_PYTHON", os.environ.get("MOCAPANYTHING_PYTHON", sys.executable))
     samples = PROJECT / "samples" / "content"

@@ -111,8 +111,8 @@ def session() -> Iterator[None]:
     seen["gone_after_disable"] = is_gone(pid)
     seen["classes_after_disable"] = [name for name in dir(bpy.types) if name.startswith("MOCAPANYTHING")]
     addon_utils.enable(MODULE, default_set=True)
-    # Blender drops the handler of an unregistered modal operator at the next event; until then it crashes when
-    # another operator becomes modal.
+    # Blender drops the handler of an unregistered modal operator at the next event; until then it crashes
+    # when another operator becomes modal.
     simulate("MOUSEMOVE", "NOTHING")
     yield
 
