@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 
 DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
@@ -23,6 +24,10 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
 """Name to import -> name to install. pyproject.toml has the ranges of versions."""
 
 
+RANGES = Path(__file__).resolve().parents[1] / "worker" / "requirements.txt"
+"""The ranges of versions; the build of the zip writes them there from pyproject.toml."""
+
+
 def missing_modules() -> list[str]:
     """The modules this Python cannot find, by their import names."""
     return [name for name in DISTRIBUTIONS if find_spec(name) is None]
@@ -30,5 +35,7 @@ def missing_modules() -> list[str]:
 
 def install_command(python: str, modules: Iterable[str] = tuple(DISTRIBUTIONS)) -> str:
     """The command that installs the modules (import names) for an interpreter, for a terminal."""
+    if RANGES.is_file():
+        return f'"{python}" -m pip install -r "{RANGES}"'
     distributions = " ".join(DISTRIBUTIONS[name] for name in modules)
     return f'"{python}" -m pip install {distributions}'

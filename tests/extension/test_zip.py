@@ -110,6 +110,9 @@ def test_install_enable_disable_enable(extension_zip: Path, tmp_path: Path) -> N
     assert enabled_again == enabled
     assert disabled_again == before
     assert found["sockets"] == []
+    installed = tmp_path / "profile with späces" / "extensions" / "user_default" / "mocapanything_addon"
+    assert found["install_command"] == f'"python" -m pip install -r "{installed}/worker/requirements.txt"'
+    assert (installed / "worker" / "requirements.txt").is_file()
 
 
 @pytest.mark.worker

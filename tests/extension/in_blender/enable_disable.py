@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run by test_zip.py in a Blender with an empty profile: install the zip, enable, disable, enable, disable.
 
-Prints a JSON object: ``enabled`` after each step, ``traces`` of the extension in Blender before and after
-each step, ``sockets`` that were opened.
+Prints a JSON object: ``install_command``; ``enabled`` after each step; ``traces`` of the extension in Blender
+before and after each step; ``sockets`` that were opened.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ for operator in (None, "addon_disable", "addon_enable", "addon_disable"):
         getattr(bpy.ops.preferences, operator)(module=MODULE)
     enabled.append(is_enabled())
     all_traces.append(traces())
-print(json.dumps({"enabled": enabled, "traces": all_traces, "sockets": sockets}))
+requirements = sys.modules[f"{MODULE}.jobs.requirements"]
+command = requirements.install_command("python")
+print(json.dumps({"install_command": command, "enabled": enabled, "traces": all_traces, "sockets": sockets}))
 sys.stdout.flush()
 os._exit(0)  # bpy 4.2 as a module crashes while Python shuts down

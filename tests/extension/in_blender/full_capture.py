@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run by test_zip.py in a Blender with an empty profile: install the zip, open a file, capture, say what came."""
+"""Run by test_zip.py in a Blender with an empty profile: install the zip, capture, say what came out."""
 
 from __future__ import annotations
 
