@@ -142,3 +142,6 @@ def test_window(profile: Path, tmp_path: Path) -> None:
     assert seen["result"] == [seen["action"], 3]
     assert seen["action_after_undo"] is None
     assert seen["action_after_redo"] == seen["action"]
+    assert "Traceback" not in answer.stdout
+    with pytest.raises(ProcessLookupError):
+        os.kill(seen["worker_at_quit"], 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run by test_blender.py in a Blender with a window: capture, cancel, load a file, disable, undo.
+"""Run by test_blender.py in a Blender with a window: capture, cancel, load a file, disable, undo, quit.
 
 Called with ``-- RESULT_FILE PYTHON_THAT_NEVER_ENDS PYTHON_THAT_WORKS VIDEO``.
 Writes what it saw to the result file, as JSON, and quits.
@@ -134,6 +134,10 @@ def session() -> Iterator[None]:
         bpy.ops.ed.redo()
     yield
     seen["action_after_redo"] = bpy.data.objects[name].animation_data.action.name
+
+    invoke(endless_python)
+    yield from until(worker_is_heard)
+    seen["worker_at_quit"] = worker_pid()
 
 
 def invoke_and_note() -> set[str]:
