@@ -5,8 +5,8 @@ P = 3 + 3 M with M = ``len(skeleton.moving)``; the root is the first moving join
 the root's orientation. A *step* (T, P) changes a motion:
 
 - translation: added, armature space.
-- a free joint: L <- L R exp(d) R^T with R the bone's rest axes. The step d is a rotation vector in the bone's
-  own, posed axes (a right increment).
+- a free joint: L <- L R exp(d) R^T with R the bone's rest axes, to first order. The step d is a rotation
+  vector in the bone's own, posed axes (a right increment).
 - a joint with ranges or locks: the step is added to its Euler angles (limits/euler.py), so a range is an
   interval of one unknown, and a lock is an unknown that is left out.
 
@@ -16,6 +16,8 @@ axes that the three unknowns turn about, so that to first order L <- exp(A d) L.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,9 @@ from .limits import euler
 from .limits.ranges import limited_angles, set_limited_angles
 from .motion import Motion
 from .skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from .kinematics import State
 
 Array = NDArray[np.float64]
 
@@ -61,24 +66,41 @@ def step_bounds(skeleton: Skeleton, motion: Motion) -> tuple[Array, Array] | Non
     return lower, upper
 
 
-def apply_step(skeleton: Skeleton, motion: Motion, step: Array) -> Motion:
-    """The motion after a step (T, P). Joints with ranges end inside them, whatever the step."""
-    moving = skeleton.moving
-    turns = step[:, 3:].reshape(motion.frame_count, len(moving), 3)
+def apply_step(state: State, step: Array) -> Motion:
+    """The motion after a step (T, P). Joints with ranges end inside them, whatever the step.
+
+    To first order L <- exp(A d) L. Beyond that, every free joint is turned in armature space by the sum of
+    the turns above it, D <- exp(w) D, and not carried along by the joints above: where a bone points and how
+    it rolls then do not disturb each other, and long steps stay good. Joints whose step is zero keep their L.
+    """
+    skeleton, motion = state.skeleton, state.motion
+    moving, frames = skeleton.moving, motion.frame_count
+    turns = step[:, 3:].reshape(frames, len(moving), 3)
+    about = (state.axes[:, 1:] @ turns[..., None])[..., 0]
+    total = skeleton.is_ancestor[moving].T @ about
+    aimed = rotations.without_drift(rotations.exp(total) @ state.pose.global_rotations)
     local_rotations = motion.local_rotations.copy()
-    free = ~skeleton.is_limited[moving]
-    if free.any():
-        joints = moving[free]
-        vectors = np.einsum("jab,tjb->tja", skeleton.bone_axes[joints], turns[:, free])
-        local_rotations[:, joints] = local_rotations[:, joints] @ rotations.exp(vectors)
-    if skeleton.is_limited.any():
-        limited = np.nonzero(skeleton.is_limited)[0]
+    kept = np.ones((frames, skeleton.joint_count), bool)
+    kept[:, moving] = (turns == 0.0).all(axis=-1)
+    kept[:, skeleton.is_limited] = True
+    limited = np.nonzero(skeleton.is_limited)[0]
+    if len(limited):
         first = skeleton.first_parameter[limited]
         change = np.where((first >= 0)[:, None], step[:, first[:, None] + np.arange(3)], 0.0)
         angles = limited_angles(skeleton, motion) + change
         angles = np.clip(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
         set_limited_angles(skeleton, local_rotations, angles)
+    turned = np.empty_like(aimed)
+    root = skeleton.root
+    chosen = np.where(kept[:, root, None, None], local_rotations[:, root], aimed[:, root])
+    turned[:, root] = local_rotations[:, root] = chosen
+    for joints in skeleton.generations:
+        carried = turned[:, skeleton.parents[joints]]
+        keep = kept[:, joints, None, None]
+        wanted = rotations.without_drift(np.swapaxes(carried, -1, -2) @ aimed[:, joints])
+        local_rotations[:, joints] = np.where(keep, local_rotations[:, joints], wanted)
+        turned[:, joints] = np.where(keep, carried @ local_rotations[:, joints], aimed[:, joints])
     translation = motion.root_translation
-    if skeleton.can_translate[skeleton.root]:
+    if skeleton.can_translate[root]:
         translation = translation + step[:, :3]
     return Motion(translation, local_rotations)

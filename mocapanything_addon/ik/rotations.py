@@ -145,6 +145,14 @@ def nearest_rotation(matrices: ArrayLike) -> Array:
     return left @ right
 
 
+def without_drift(matrices: Array) -> Array:
+    """Products of many rotations (..., 3, 3) with the rounding error of their orthogonality taken out.
+
+    One Newton-Schulz step towards the nearest orthogonal matrix: an error of e becomes one of e^2.
+    """
+    return 1.5 * matrices - 0.5 * matrices @ (np.swapaxes(matrices, -1, -2) @ matrices)
+
+
 def angle_between(first: Array, second: Array) -> Array:
     """(...,) geodesic angle between two rotations (..., 3, 3), radians."""
     return np.linalg.norm(log(np.swapaxes(first, -1, -2) @ second), axis=-1)

@@ -56,8 +56,10 @@ class SolveSettings:
     """How steps are taken. Defaults suit terms whose standard deviations are meant."""
 
     max_iterations: int = 30
-    tolerance: float = 1e-5
-    """Done when a step lowers the cost by less than this share."""
+    tolerance: float = 1e-4
+    """Done when a step lowers the cost by less than this times (the cost + the number of unknowns). Costs are
+    in units of variance: an unknown off by a hundredth of its own uncertainty costs about this much.
+    """
     damping: float = 1.0
     """Level at the start. At level 1 a step as large as the scales below costs 1/2 an unknown."""
     turn_scale: float = 0.35
@@ -127,7 +129,7 @@ def step(
         float(np.abs(change[:, 3:]).max(initial=0.0)),
         float(np.abs(change[:, :3]).max(initial=0.0)),
     )
-    return apply_step(skeleton, state.motion, change), report
+    return apply_step(state, change), report
 
 
 def solve(
@@ -147,6 +149,7 @@ def solve(
     state = State(skeleton, inside_limits(skeleton, motion))
     system, costs = linearise(state, terms)
     level, raise_by = settings.damping, 2.0
+    unknowns = system.gradient.size
     converged, iteration = False, 0
     while iteration < settings.max_iterations and not converged:
         if progress is not None:
@@ -159,10 +162,10 @@ def solve(
             continue
         predicted = -system.predicted_change(change)
         total = sum(costs)
-        if predicted <= settings.tolerance * total * 0.1:
+        if predicted <= 0.1 * settings.tolerance * (total + unknowns):
             converged = True
             break
-        candidate = State(skeleton, apply_step(skeleton, state.motion, change))
+        candidate = State(skeleton, apply_step(state, change))
         fall = total - sum(term.cost(candidate) for term in terms)
         if not fall > 0.0:
             level, raise_by = level * raise_by, raise_by * 2.0
@@ -170,7 +173,7 @@ def solve(
             continue
         level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3)
         level, raise_by = max(level, LEAST_DAMPING), 2.0
-        converged = fall <= settings.tolerance * total
+        converged = fall <= settings.tolerance * (total + unknowns)
         state = candidate
         if not converged:
             system, costs = linearise(state, terms)

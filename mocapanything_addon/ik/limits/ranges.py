@@ -39,16 +39,25 @@ def limit_violation(skeleton: Skeleton, motion: Motion) -> float:
     )
 
 
+def clamped(skeleton: Skeleton, joints: NDArray[np.int64], local_rotations: Array) -> Array:
+    """Rotations (T, n, 3, 3) of n joints: angles outside their range go to its nearest end, locked ones to
+    rest.
+    """
+    limited = skeleton.is_limited[joints]
+    if not limited.any():
+        return local_rotations
+    axes = skeleton.bone_axes[joints[limited]]
+    lowest, highest = skeleton.lowest_angles[joints[limited]], skeleton.highest_angles[joints[limited]]
+    turned = np.swapaxes(axes, -1, -2) @ local_rotations[:, limited] @ axes
+    angles = np.clip(euler.angles_from_matrix(turned, lowest, highest), lowest, highest)
+    result = local_rotations.copy()
+    result[:, limited] = axes @ euler.matrix_from_angles(angles) @ np.swapaxes(axes, -1, -2)
+    return result
+
+
 def inside_limits(skeleton: Skeleton, motion: Motion) -> Motion:
-    """Angles outside their range go to the nearest end of it, locked angles to rest; all else is kept."""
-    limited = skeleton.is_limited
+    """The motion with every joint's rotation :func:`clamped` and a root that may not move put in place."""
     translation = motion.root_translation
     if not skeleton.can_translate[skeleton.root]:
         translation = np.zeros_like(translation)
-    if not limited.any():
-        return Motion(translation, motion.local_rotations)
-    local_rotations = motion.local_rotations.copy()
-    angles = limited_angles(skeleton, motion)
-    clipped = np.clip(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
-    set_limited_angles(skeleton, local_rotations, clipped)
-    return Motion(translation, local_rotations)
+    return Motion(translation, clamped(skeleton, np.arange(skeleton.joint_count), motion.local_rotations))

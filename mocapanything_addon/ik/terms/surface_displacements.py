@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +30,9 @@ class SurfaceDisplacements:
     samples: SurfaceSamples
     """Points in the frames the motion starts from."""
     others: NDArray[np.integer]
-    """(N,) the frame each point is followed to, at most two away; the same for all samples of a frame."""
+    """(N,) the frame each point is followed to, at most two away. Points of one pair of frames stand
+    together.
+    """
     observed: NDArray
     """(N, 2) displacement, pixels."""
     weights: NDArray
@@ -40,8 +43,8 @@ class SurfaceDisplacements:
 
     def cost(self, state: State) -> float:
         total = 0.0
-        for frame, some in self.samples.by_frame():
-            here, there = (self._points(state, f, some) for f in (frame, int(self.others[some.start])))
+        for frame, other, some in self._by_pair():
+            here, there = (self._points(state, f, some) for f in (frame, other))
             moved = self.camera.project(there) - self.camera.project(here)
             away = (moved - self.observed[some]) / self._sigma(some)[:, None]
             weights = self._weights((here, there), state, some)
@@ -50,8 +53,7 @@ class SurfaceDisplacements:
 
     def linearise(self, state: State, system: NormalEquations) -> float:
         total = 0.0
-        for frame, some in self.samples.by_frame():
-            other = int(self.others[some.start])
+        for frame, other, some in self._by_pair():
             here, there = (self._points(state, f, some) for f in (frame, other))
             weights = self._weights((here, there), state, some)
             sigma = self._sigma(some)[:, None]
@@ -67,6 +69,15 @@ class SurfaceDisplacements:
             system.add_geometric_pair(state, frame, other, rows, other_rows, (trust * away).reshape(-1))
             total += float((weights * self.loss.cost(squared)).sum())
         return 0.5 * total
+
+    def _by_pair(self) -> Iterator[tuple[int, int, slice]]:
+        """Every pair of frames and where its samples are."""
+        pairs = np.stack([self.samples.frames, self.others])
+        starts = np.append(0, 1 + np.nonzero((np.diff(pairs, axis=1) != 0).any(axis=0))[0])
+        ends = np.append(starts[1:], len(self.others))
+        for start, end in zip(starts, ends, strict=True):
+            if end > start:
+                yield int(pairs[0, start]), int(pairs[1, start]), slice(int(start), int(end))
 
     def _points(self, state: State, frame: int, some: slice) -> NDArray:
         surface = self.skin.at(state, frame)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A first pose from joint positions by geometry alone, so that the solver starts in the right valley.
+
+Each joint, from the root outwards, takes the rotation that best turns the rest offsets of the joints below it
+to where those were seen (a weighted Kabsch fit, Wahba's problem), with the joint's expected rotation as one
+more, faint observation. That one observation decides whatever the others leave open: the twist of a joint
+whose children lie on one line (the fit then is the smallest swing), and all of a joint with nothing seen
+below it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import convolve1d
+
+from . import rotations
+from .limits.ranges import clamped
+from .motion import Motion
+from .skeleton import Skeleton
+
+Array = NDArray[np.float64]
+GENERATIONS = 3
+"""How far below a joint others tell of its rotation."""
+TRUST_PER_GENERATION = 0.01
+"""Weight of a grandchild against a child: it counts where the child was not seen or leaves the twist open."""
+ROOT_TRUST_PER_GENERATION = 0.1
+"""The body around the root is stiffer than a limb."""
+EXPECTED_TRUST = 1e-3
+"""Weight of the expected rotation against all that was seen: children within 3 % of one line leave it the
+twist.
+"""
+
+EXPECTED_SIGMA = 0.5
+"""Radians, how far the expected rotation may be off: what noisy observations have to be better than."""
+
+
+class _Supports(NamedTuple):
+    """Pairs of a joint and one below it, grouped by joint."""
+
+    joints: NDArray[np.int64]
+    """(n,) the joints that have any, rising."""
+    starts: NDArray[np.int64]
+    """(n,) where each joint's pairs begin."""
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+    trust: Array
+
+
+def geometric_start(
+    skeleton: Skeleton, targets: Array, weights: Array, expected: Array | None = None, noise: float = 0.0
+) -> Motion:
+    """A motion inside the limits.
+
+    Args:
+        skeleton: the joints.
+        targets: (T, J, 3) armature space; finite where the weight is not 0.
+        weights: (T, J) confidence, 0 where the joint was not seen.
+        expected: (T, J, 3, 3) expected local rotations; None: rest.
+        noise: standard deviation of a coordinate of the targets, armature units; targets without are taken as
+            they are, others smoothed in time.
+    """
+    frames, count = weights.shape
+    if noise > 0.0:
+        targets, weights = _smoothed(targets, weights)
+    if expected is None:
+        expected = np.broadcast_to(np.eye(3), (frames, count, 3, 3))
+    turned = np.empty((frames, count, 3, 3))
+    positions = np.zeros((frames, count, 3))
+    local_rotations = np.array(expected)
+    root = skeleton.root
+    translation, turned[:, root] = _place_root(skeleton, targets, weights, expected[:, root], noise)
+    turned[:, root] = clamped(skeleton, np.asarray([root], np.int64), turned[:, root][:, None])[:, 0]
+    local_rotations[:, root] = turned[:, root]
+    positions[:, root] = skeleton.rest_positions[root] + translation
+    for generation in skeleton.generations:
+        parents = skeleton.parents[generation]
+        offsets = (turned[:, parents] @ skeleton.offsets[generation][..., None])[..., 0]
+        positions[:, generation] = positions[:, parents] + offsets
+        wanted = turned[:, parents] @ expected[:, generation]
+        supports = _supports(skeleton, generation)
+        if len(supports.joints):
+            seen = np.where(weights[..., None] > 0.0, targets, positions)
+            toward = targets[:, supports.below] - seen[:, supports.above]
+            rest = skeleton.rest_positions[supports.below] - skeleton.rest_positions[supports.above]
+            trust = weights[:, supports.below] * supports.trust
+            column = np.searchsorted(generation, supports.joints)
+            wanted[:, column] = _fit(rest[None], toward, trust, supports.starts, wanted[:, column], noise)
+        carried = turned[:, parents]
+        local = clamped(skeleton, generation, carried.swapaxes(-1, -2) @ wanted)
+        local_rotations[:, generation] = local
+        turned[:, generation] = carried @ local
+    return Motion(translation, local_rotations)
+
+
+def _smoothed(targets: Array, weights: Array) -> tuple[Array, Array]:
+    """Weighted means over five frames (1 4 6 4 1): twists that hang on little then do not jump from noise."""
+    kernel = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
+    total = convolve1d(weights, kernel, axis=0, mode="constant")
+    sums = convolve1d(weights[..., None] * targets, kernel, axis=0, mode="constant")
+    return sums / np.where(total > 0.0, total, 1.0)[..., None], total
+
+
+def _supports(skeleton: Skeleton, joints: NDArray[np.int64]) -> _Supports:
+    pairs: list[tuple[int, int, float]] = []
+    for joint in joints:
+        generation, trust = skeleton.children[joint], 1.0
+        for _ in range(GENERATIONS):
+            pairs += [(int(joint), int(child), trust) for child in generation]
+            trust *= TRUST_PER_GENERATION
+            generation = np.concatenate([np.zeros(0, int), *(skeleton.children[c] for c in generation)])
+    above, below, trusts = (
+        (np.array(column) for column in zip(*pairs, strict=True)) if pairs else np.zeros((3, 0))
+    )
+    above, below = above.astype(int), below.astype(int)
+    with_any, starts = np.unique(above, return_index=True)
+    return _Supports(with_any, starts, above, below, trusts)
+
+
+def _fit(
+    rest: Array, seen: Array, trust: Array, starts: NDArray[np.int64], expected: Array, noise: float
+) -> Array:
+    """Rotations (T, n, 3, 3) that turn ``rest`` (1 or T, m, 3) to ``seen`` (T, m, 3), m pairs in n groups."""
+    seen = np.where(trust[..., None] > 0.0, seen, 0.0)
+    outer = (trust[..., None] * seen)[..., :, None] * rest[..., None, :]
+    strength = trust * np.linalg.norm(seen, axis=-1) * np.linalg.norm(rest, axis=-1)
+    total = np.add.reduceat(strength, starts, axis=1)
+    most = np.maximum.reduceat(trust, starts, axis=1)
+    faint = np.where(total > 0.0, EXPECTED_TRUST * total + most * (noise / EXPECTED_SIGMA) ** 2, 1.0)
+    moments = np.add.reduceat(outer, starts, axis=1) + faint[..., None, None] * expected
+    return rotations.nearest_rotation(moments)
+
+
+def _place_root(
+    skeleton: Skeleton, targets: Array, weights: Array, expected: Array, noise: float
+) -> tuple[Array, Array]:
+    """Translation (T, 3) and rotation (T, 3, 3) of the root; frames where nothing was seen go between
+    others.
+    """
+    frames = len(weights)
+    root = skeleton.root
+    seen = weights > 0.0
+    trust = weights * np.where(
+        skeleton.depths <= 1, 1.0, ROOT_TRUST_PER_GENERATION ** (skeleton.depths - 1.0)
+    )
+    total = trust.sum(axis=1)
+    known = total > 0.0
+    if not known.any():
+        return np.zeros((frames, 3)), np.array(expected)
+    share = trust / np.where(known, total, 1.0)[:, None]
+    places = np.where(seen[..., None], targets, 0.0)
+    rest_center = share @ skeleton.rest_positions
+    center = np.einsum("tj,tjc->tc", share, places)
+    rest = skeleton.rest_positions - rest_center[:, None]
+    turned = _fit(rest, places - center[:, None], trust, np.zeros(1, int), expected[:, None], noise)[:, 0]
+    arm = (turned @ (skeleton.rest_positions[root] - rest_center)[..., None])[..., 0]
+    translation = center + arm - skeleton.rest_positions[root]
+    if not known.all():
+        times, all_times = np.nonzero(known)[0].astype(float), np.arange(frames, dtype=float)
+        turned = rotations.resample(times, turned[known], all_times)
+        columns = [np.interp(all_times, times, translation[known, axis]) for axis in range(3)]
+        translation = np.stack(columns, axis=1)
+    if not skeleton.can_translate[root]:
+        translation = np.zeros_like(translation)
+    return translation, turned

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a clip's motion should agree with, as arrays, and the same with everything unusable taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .camera import Camera
+from .skeleton import Skeleton
+from .terms.contacts import Contact
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SurfacePoints:
+    """N points of the character's surface that were seen in every frame, or in some."""
+
+    rest: ArrayLike
+    """(N, 3) rest pose, armature space."""
+    skin_joints: ArrayLike
+    """(N, K) joints that move the point."""
+    skin_weights: ArrayLike
+    """(N, K)."""
+    observed: ArrayLike
+    """(T, N, 3) armature space, or (T, N, 2) pixels of the target's camera; NaN where not seen."""
+    weights: ArrayLike | None = None
+    """(T, N) confidence; None: 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pin:
+    """Something the solution must pass through in one frame."""
+
+    frame: int
+    joint: int | None = None
+    """None: a whole pose."""
+    position: ArrayLike | None = None
+    """(3,) of the joint, armature space."""
+    rotation: ArrayLike | None = None
+    """(4,) of the joint, L_j (w, x, y, z)."""
+    root_translation: ArrayLike | None = None
+    """(3,) of a whole pose."""
+    pose: ArrayLike | None = None
+    """(J, 4) L_j of a whole pose."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Evidence about T frames of J joints. Values that are not finite are ignored, and the solution says
+    so.
+    """
+
+    positions: ArrayLike | None = None
+    """(T, J, 3) armature space."""
+    weights: ArrayLike | None = None
+    """(T, J) confidence of the positions, 0 leaves a joint out; None: 1."""
+    rotations: ArrayLike | None = None
+    """(T, J, 4) expected local rotations L_j (w, x, y, z)."""
+    rotation_weights: ArrayLike | None = None
+    """(T, J) confidence of the rotations; None: 1."""
+    projections: ArrayLike | None = None
+    """(T, J, 2) where joints were seen, pixels of ``camera``."""
+    projection_weights: ArrayLike | None = None
+    """(T, J); None: 1."""
+    points: SurfacePoints | None = None
+    camera: Camera | None = None
+    contacts: Sequence[Contact] = ()
+    pins: Sequence[Pin] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class CleanTarget:
+    """A target in which every number is finite and what is not to be used has weight 0."""
+
+    positions: Array
+    weights: Array
+    rotations: Array
+    """(T, J, 4)."""
+    rotation_weights: Array
+    projections: Array
+    projection_weights: Array
+    observed: Array
+    """(T, N, 2 or 3) of the surface points; N = 0 where there are none."""
+    observed_weights: Array
+    ignored: tuple[str, ...] = field(default=())
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.weights)
+
+    def __getitem__(self, frames: slice) -> CleanTarget:
+        parts = {name: getattr(self, name)[frames] for name in self.__dataclass_fields__ if name != "ignored"}
+        return replace(self, **parts)
+
+
+def clean(target: Target, skeleton: Skeleton) -> CleanTarget:
+    """Check shapes and take out what is not finite.
+
+    Raises:
+        ValueError: a shape does not fit, no array gives the number of frames, or pixels come without a
+            camera.
+    """
+    joints = skeleton.joint_count
+    points = target.points
+    observed = None if points is None else np.asarray(points.observed, float)
+    known = [a for a in (target.positions, target.rotations, target.projections, observed) if a is not None]
+    if not known:
+        raise ValueError("a target needs positions, rotations, projections or points")
+    frames = len(np.asarray(known[0]))
+    if frames == 0:
+        raise ValueError("the target has no frames")
+    if target.camera is None and (
+        target.projections is not None or (observed is not None and observed.shape[-1] == 2)
+    ):
+        raise ValueError("observations in pixels need the target's camera")
+    ignored: list[str] = []
+    sides = 3 if observed is None else observed.shape[-1]
+    count = 0 if points is None else len(np.asarray(points.rest))
+    positions = _cleaned("positions", target.positions, target.weights, (frames, joints, 3), ignored)
+    turns = _cleaned("rotations", target.rotations, target.rotation_weights, (frames, joints, 4), ignored)
+    pixels = _cleaned(
+        "projections", target.projections, target.projection_weights, (frames, joints, 2), ignored
+    )
+    surface = _cleaned(
+        "surface points",
+        observed,
+        None if points is None else points.weights,
+        (frames, count, sides),
+        ignored,
+    )
+    empty = np.linalg.norm(turns[0], axis=-1) < 1e-12
+    turns[0][empty], turns[1][empty] = [1.0, 0.0, 0.0, 0.0], 0.0
+    return CleanTarget(*positions, *turns, *pixels, *surface, ignored=tuple(ignored))
+
+
+def _cleaned(
+    name: str,
+    values: ArrayLike | None,
+    weights: ArrayLike | None,
+    shape: tuple[int, int, int],
+    ignored: list[str],
+) -> tuple[Array, Array]:
+    """Finite values and weights of 0 where they were not; says in ``ignored`` what was left out."""
+    if values is None:
+        return np.zeros(shape), np.zeros(shape[:2])
+    array = np.array(values, float)
+    trust = np.ones(shape[:2]) if weights is None else np.array(weights, float)
+    if array.shape != shape or trust.shape != shape[:2]:
+        raise ValueError(
+            f"{name} have shape {array.shape} and weights {trust.shape}, expected {shape} and {shape[:2]}"
+        )
+    lost = ~np.isfinite(array).all(axis=-1)
+    unsure = ~np.isfinite(trust) | (trust < 0.0)
+    unusable = (lost & ~(trust == 0.0)) | unsure
+    if unusable.any():
+        frames = int(unusable.any(axis=1).sum())
+        ignored.append(
+            f"{int(unusable.sum())} of {unusable.size} {name} in {frames} frames are not finite: ignored"
+        )
+    array[lost], trust[lost | unsure] = 0.0, 0.0
+    return array, trust
