@@ -24,8 +24,8 @@ def pixel_features(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(h, w, FEATURES) colour, colour of the surroundings, roughness, sharpness; each about -1 to 1."""
     height, width = rgb.shape[:2]
     lab = np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
-    lab -= np.float32([50.0, 0.0, 0.0])
-    lab *= np.float32([1 / 40.0, 1 / 30.0, 1 / 30.0])
+    lab -= np.array([50.0, 0.0, 0.0], np.float32)
+    lab /= np.array([40.0, 30.0, 30.0], np.float32)
     layers = [cv2.GaussianBlur(lab, (0, 0), 1.0)]
     squares = lab[:, :, 0] ** 2
     for scale in SCALES:

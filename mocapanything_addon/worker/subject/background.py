@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a frame disagrees with the background: what other frames, registered by the camera's motion, show there."""
+"""Where a frame disagrees with the background: what other frames, registered by the camera's motion, show
+there."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ SPREAD_SAMPLES = 16
 """Frames spread over the whole shot that are compared with too, unless the camera travels."""
 
 TRAVEL = 0.25
-"""Motion of the image corners over the shot from which the camera counts as travelling, share of the width."""
+"""Motion of the image corners over the shot from which the camera counts as travelling, share of the
+width."""
 
 STILL_PIXELS = 0.25
 """Motion at the corners below which a frame is not resampled, pixels."""
@@ -42,9 +44,9 @@ _AGREES = np.exp(-((np.maximum(np.arange(256) - NOISE, 0.0) / DIFFERENCE) ** 2))
 class Background:
     """The background of one shot, as a vote among registered frames.
 
-    A pixel of the background looks the same in most frames that see it; one on the moving subject does not. No
-    background image is built: votes of single frames need none and bear with ghosts and with what the camera
-    uncovers. ``votes`` lets a frame's vote count only where it most likely shows background itself.
+    A pixel of the background looks the same in most frames that see it; one on the moving subject does not.
+    No background image is built: votes of single frames need none and bear with ghosts and with what the
+    camera uncovers. ``votes`` lets a frame's vote count only where it most likely shows background itself.
 
     Args:
         frames: RGB (h, w, 3) at analysis size, the shot's.
@@ -71,8 +73,8 @@ class Background:
         self._tolerance = np.ones((5, 5) if self.travels else (3, 3), np.uint8)
 
     def disagreement(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Two (h, w): 0 to 1, the share of the votes cast at this place that saw something else there; and the
-        number of votes."""
+        """Two (h, w): 0 to 1, the share of the votes cast at this place that saw something else there; and
+        the number of votes."""
         image = self._image(index)
         height, width = image.shape[:2]
         low, high = cv2.erode(image, self._tolerance), cv2.dilate(image, self._tolerance)
@@ -82,7 +84,7 @@ class Background:
             other = self._voter_image(voter)
             motion = self.motion(voter, index)
             if self._moved(motion) > STILL_PIXELS:
-                other = cv2.warpPerspective(other, motion, (width, height))
+                other = np.asarray(cv2.warpPerspective(other, motion, (width, height)), np.uint8)
             a, b, c, _ = cv2.split(cv2.max(cv2.subtract(other, high), cv2.subtract(low, other)))
             weight = other[:, :, 3].astype(np.float32) * np.float32(1 / 255)
             agreed += weight * cv2.LUT(cv2.max(cv2.max(a, b), c), _AGREES)

@@ -29,7 +29,8 @@ class SubjectBox:
 def labels_in_box(
     rgb: NDArray[np.uint8], logit: NDArray[np.float32], box: tuple[float, float, float, float]
 ) -> NDArray[np.uint8]:
-    """(h, w) SUBJECT, OTHER or 0: what moves in the box is the subject; if little does, what GrabCut finds in it.
+    """(h, w) SUBJECT, OTHER or 0: what moves in the box is the subject; if little does, what GrabCut finds
+    in it.
 
     Args:
         rgb: (h, w, 3) frame at analysis size.

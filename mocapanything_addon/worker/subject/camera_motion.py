@@ -41,8 +41,8 @@ class CameraStep:
 class CameraPath:
     """The camera's motion over a video, fed frame by frame.
 
-    Each frame is registered to an anchor rather than to its predecessor, so that errors do not add up while the
-    camera stays near one place.
+    Each frame is registered to an anchor rather than to its predecessor, so that errors do not add up while
+    the camera stays near one place.
     """
 
     def __init__(self) -> None:
@@ -83,9 +83,10 @@ def camera_step(
 ) -> CameraStep:
     """The background's motion between two grey frames (h, w), searched around ``guess`` (3, 3).
 
-    Corners are followed forth and back (Lucas-Kanade), the background is what the matches near the image border
-    agree on, and a homography is fitted to all matches that go with it. A subject that stands still in the image
-    while the camera follows it thus does not pass for background where the border has any texture.
+    Corners are followed forth and back (Lucas-Kanade), the background is what the matches near the image
+    border agree on, and a homography is fitted to all matches that go with it. A subject that stands still
+    in the image while the camera follows it thus does not pass for background where the border has any
+    texture.
     """
     unknown = CameraStep(guess, 0.0)
     source, target = _matches(before, after, guess)
@@ -96,11 +97,12 @@ def camera_step(
     near_border = ((source < margin) | (source > [width, height] - margin)).any(axis=1)
     affine = _border_affine(source[near_border], target[near_border])
     if affine is None:
-        affine, _ = cv2.estimateAffinePartial2D(
+        found, _ = cv2.estimateAffinePartial2D(
             source, target, method=cv2.RANSAC, ransacReprojThreshold=2.0 * INLIER_PIXELS
         )
-        if affine is None:
+        if found is None:
             return unknown
+        affine = np.asarray(found, np.float64)
     elif _stands_still(source[near_border], target[near_border], affine):
         still = np.linalg.norm(source - target, axis=1) < INLIER_PIXELS
         return CameraStep(np.eye(3), float(still.mean()))
@@ -112,7 +114,7 @@ def camera_step(
     if follows.sum() >= 3 * MIN_FEATURES and _spread(source[follows], width, height):
         fitted, _ = cv2.findHomography(source[follows], target[follows], cv2.RANSAC, INLIER_PIXELS)
         if fitted is not None and _corner_motion(fitted, width, height) < 0.5 * max(width, height):
-            homography = fitted
+            homography = np.asarray(fitted, np.float64)
     return CameraStep(homography, float(follows.mean()))
 
 
@@ -158,7 +160,7 @@ def _border_affine(source: NDArray[np.float32], target: NDArray[np.float32]) -> 
     affine, inliers = cv2.estimateAffinePartial2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=2.0 * INLIER_PIXELS
     )
-    return affine if affine is not None and inliers.mean() > 0.4 else None
+    return np.asarray(affine, np.float64) if affine is not None and inliers.mean() > 0.4 else None
 
 
 def _stands_still(

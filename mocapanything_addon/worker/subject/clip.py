@@ -47,9 +47,9 @@ def make_clip(
 ) -> tuple[SubjectClip, list[str]]:
     """Find the subject of a video and cut it out.
 
-    The mask is the one given in the settings; else the video's own alpha; else what moves against the background.
-    The video is read twice, frame by frame; what is kept of it lies in files, so that memory does not grow with its
-    length. If the film is cut, the longest shot is used.
+    The mask is the one given in the settings; else the video's own alpha; else what moves against the
+    background. The video is read twice, frame by frame; what is kept of it lies in files, so that memory
+    does not grow with its length. If the film is cut, the longest shot is used.
 
     Args:
         path: Video file, animation or folder of images.
@@ -164,8 +164,9 @@ def _survey(
             if is_cut:
                 survey.shot_starts.append(len(survey.times))
             if mask is not None:
+                left, top, right, bottom = box_of(mask > 0)
                 factor = info.width / frame.rgb.shape[1]
-                survey.boxes.append(tuple(factor * edge for edge in box_of(mask > 0)))  # type: ignore[arg-type]
+                survey.boxes.append((factor * left, factor * top, factor * right, factor * bottom))
             else:
                 survey.frames.append(small)
                 survey.camera.add(small, is_cut)
@@ -312,7 +313,8 @@ class _ReadMasks:
 
 
 def cut_window(image: NDArray[np.uint8], crop: Crop, source_width: int) -> NDArray[np.uint8]:
-    """(n, n, ...) of the window; ``image`` may be smaller than the source. Beyond the border it goes on as at it."""
+    """(n, n, ...) of the window; ``image`` may be smaller than the source. Beyond the border it goes on as
+    at it."""
     window = _scaled(crop, image.shape[1] / source_width)
     if window.scale < 0.7:
         # Averaged down first: the warp below looks at four neighbours only.

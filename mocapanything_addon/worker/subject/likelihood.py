@@ -26,19 +26,23 @@ MOVING = 0.45
 """Disagreement with the background above which a pixel moves, in a shot without noise."""
 
 UNSTEADY_BORDER = 0.45
-"""Median disagreement along the image border above which the background itself could not be registered: the camera
-runs along with the subject."""
+"""Median disagreement along the image border above which the background itself could not be registered: the
+camera runs along with the subject."""
 
 LEAST_MOVING = 0.002
 """Share of the image that must move in a tenth of the frames for motion to tell the subject."""
 
 NEVER_UNCOVERED = 0.75
-"""Share of the frames in which a place within the subject's outline counts as never having shown background."""
+"""Share of the frames in which a place within the subject's outline counts as never having shown
+background."""
+
+FULL_VOTES = 4.0
+"""Votes from which the background is certain; what the camera has just uncovered has fewer."""
 
 _LOGIT_SCALE = 16.0
 
 
-class Evidence(str, Enum):
+class Evidence(Enum):
     """What the subject was told from."""
 
     MOTION = "motion"
@@ -71,9 +75,9 @@ def subject_likelihood(
 ) -> Likelihood:
     """Log odds for every pixel of a shot.
 
-    First what moves against the background; from that, the subject's and the background's colours are learned; then
-    the vote on the background is held again without the pixels that most likely show the subject, which removes the
-    ghosts a slow subject leaves; then colours and votes together decide.
+    First what moves against the background; from that, the subject's and the background's colours are
+    learned; then the vote on the background is held again without the pixels that most likely show the
+    subject, which removes the ghosts a slow subject leaves; then colours and votes together decide.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
@@ -160,7 +164,7 @@ class _Builder:
 
         def motion_logit(index: int) -> NDArray[np.float32]:
             disagreement, cast = self._background.disagreement(index)
-            logit = 8.0 * (disagreement - 0.4) * np.clip(0.5 * cast, 0.0, 1.0)
+            logit = 8.0 * (disagreement - 0.4) * np.clip(cast / FULL_VOTES, 0.0, 1.0)
             return np.where(covered & (logit < 0), 0.2 * logit, logit)
 
         def labels(index: int) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
@@ -197,7 +201,8 @@ class _Builder:
     def _learn(
         self, labels: Callable[[int], tuple[NDArray[np.bool_], NDArray[np.float32]]]
     ) -> Callable[[int], NDArray[np.float32]]:
-        """A new appearance from labels (h, w) and weights (h, w) on the training frames; log odds within +-4."""
+        """A new appearance from labels (h, w) and weights (h, w) on the training frames; log odds within
+        +-4."""
         each = -(-TRAINING_SAMPLES // len(self._training))
         features = np.zeros((each * len(self._training), FEATURES), np.float32)
         targets = np.zeros(len(features), np.float32)
@@ -235,7 +240,7 @@ class _Builder:
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask without its holes."""
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    cv2.floodFill(padded, None, (0, 0), 2)
+    cv2.floodFill(padded, None, (0, 0), (2.0,))
     return padded[1:-1, 1:-1] != 2
 
 
@@ -245,5 +250,5 @@ def _outline(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
         if cv2.contourArea(contour) > 0.002 * mask.size:
-            cv2.fillConvexPoly(filled, cv2.convexHull(contour), 1)
+            cv2.fillConvexPoly(filled, cv2.convexHull(contour), (1.0,))
     return filled

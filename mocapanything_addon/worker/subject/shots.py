@@ -21,8 +21,8 @@ class ShotDetector:
         self._before: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def is_cut(self, rgb: NDArray[np.uint8]) -> bool:
-        """Take the next frame, (h, w, 3). True if layout and colours both changed at once: a fast pan changes the
-        layout only, a flash the colours only."""
+        """Take the next frame, (h, w, 3). True if layout and colours both changed at once: a fast pan
+        changes the layout only, a flash the colours only."""
         before, after = self._before, _look(rgb)
         self._before = after
         if before is None:

@@ -23,6 +23,12 @@ LEAST_AREA = 0.001
 REACH = 0.06
 """Distance a label is carried over a gap between two frames, share of the image's shorter side."""
 
+RIVAL = 0.15
+"""Area from which something else may claim pixels, share of the subject's: less is noise."""
+
+GAP = 0.5
+"""Gap between parts of the subject, at most, share of the root of its area."""
+
 CHANGE = 20.0
 """Grey levels between two frames that count as full motion."""
 
@@ -48,9 +54,9 @@ def follow_subject(
 ) -> FrameStore:
     """Label every frame: SUBJECT, OTHER (moves too but is not it) or 0.
 
-    The subject is the part that moves most, in area and time, in the frame where it stands clearest; from there its
-    label is carried both ways with the optical flow, and so are the labels of everything else, so that two that
-    touch stay two.
+    The subject is the part that moves most, in area and time, in the frame where it stands clearest; from
+    there its label is carried both ways with the optical flow, and so are the labels of everything else, so
+    that two that touch stay two.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
@@ -158,8 +164,9 @@ class _State:
         self._reach = REACH * min(seed.shape)
         self._area = max(1.0, float((seed == SUBJECT).sum()))
         """Typical area of the subject so far, pixels."""
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         height, width = seed.shape
+        self._no_flow = np.zeros((height, width, 2), np.float32)
         self._x, self._y = np.meshgrid(
             np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
         )
@@ -168,14 +175,27 @@ class _State:
         self, before: NDArray[np.uint8], after: NDArray[np.uint8], logit: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
         """Labels of the next frame: each moving pixel takes the nearest label, moved along by the flow."""
-        flow = self._flow.calc(after, before, None)
+        flow = self._flow.calc(after, before, self._no_flow)
         warped = cv2.remap(self._labels, self._x + flow[:, :, 0], self._y + flow[:, :, 1], cv2.INTER_NEAREST)
         moving = logit > 0
-        to_subject, to_other = _distance(warped == SUBJECT), _distance(warped == OTHER)
-        subject = moving & (to_subject <= to_other) & (to_subject < self._reach)
+        rivals = _at_least(warped == OTHER, RIVAL * self._area)
+        to_subject, to_other = _distance(warped == SUBJECT), _distance(rivals)
+        parts, stats, _ = _parts(moving)
+        subject = np.zeros(moving.shape, bool)
+        own = np.bincount(parts[(to_subject < 1.0) & moving], minlength=len(stats))
+        foreign = np.bincount(parts[(to_other < 1.0) & moving], minlength=len(stats))
+        for part in range(1, len(stats)):
+            mask = parts == part
+            if not own[part] and to_subject[mask].min() > self._reach:
+                continue
+            if foreign[part] > 0.1 * stats[part, cv2.CC_STAT_AREA]:
+                mask &= to_subject <= to_other  # two that touch
+            elif own[part] < 0.05 * stats[part, cv2.CC_STAT_AREA] and own[part] < 0.2 * self._area:
+                mask &= to_subject < self._reach  # something large that it hardly touches
+            subject |= mask
         if subject.sum() < 0.1 * self._area:
-            subject = self._find_again(moving & ~subject, to_other) | subject
-        subject = _without_specks(subject)
+            subject |= self._find_again(moving & ~subject, to_other)
+        subject = _together(_at_least(subject, 0.02 * float(subject.sum())), warped == SUBJECT)
         labels = np.where(subject, SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
         area = float(subject.sum())
         if area > 0.3 * self._area:
@@ -194,14 +214,25 @@ class _State:
         return found
 
 
-def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask without parts smaller than a fiftieth of the largest."""
+def _at_least(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
+    """The mask without parts smaller than ``area`` pixels."""
+    parts, stats, _ = _parts(mask)
+    keep = stats[:, cv2.CC_STAT_AREA] >= area
+    keep[0] = False
+    return keep[parts]
+
+
+def _together(mask: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The part that goes on from ``before``, and those so near that something in front may have cut them
+    off."""
     parts, stats, _ = _parts(mask)
     if len(stats) <= 2:
         return mask
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    return (areas >= 0.02 * areas.max())[parts] & mask
+    shared = np.bincount(parts[before & mask], minlength=len(stats))
+    shared[0] = 0
+    main = int(shared.argmax()) if shared.any() else 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    near = _distance(parts == main) < GAP * float(stats[main, cv2.CC_STAT_AREA]) ** 0.5
+    return np.isin(parts, np.unique(parts[near & mask]))
 
 
 def _parts(
