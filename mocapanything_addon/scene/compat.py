@@ -76,3 +76,11 @@ def world_nodes(world: bpy.types.World) -> bpy.types.NodeTree:
     if world.node_tree is None:
         world.use_nodes = True
     return world.node_tree
+
+
+def remove_scene(scene: bpy.types.Scene) -> None:
+    """Delete a scene that no window shows.
+
+    Up to Blender 4.3 ``bpy.data.scenes.remove`` crashes without a window, as in ``blender --command``.
+    """
+    bpy.data.batch_remove([scene])

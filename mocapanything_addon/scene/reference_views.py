@@ -228,7 +228,7 @@ def _studio(frozen: list[FrozenMesh], cameras: list[Camera]) -> Iterator[bpy.typ
             bpy.data.objects.remove(thing)
         for mesh in meshes:
             bpy.data.meshes.remove(mesh)
-        bpy.data.scenes.remove(scene)
+        compat.remove_scene(scene)
         bpy.data.worlds.remove(world)
         bpy.data.cameras.remove(lens)
         bpy.data.lights.remove(lamp)

@@ -16,6 +16,8 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from . import compat
+
 SIMULATIONS = frozenset(
     {
         "CLOTH",
@@ -127,7 +129,7 @@ def _stage(
         for thing in made:
             bpy.data.objects.remove(thing)
         bpy.data.armatures.remove(resting)
-        bpy.data.scenes.remove(scene)
+        compat.remove_scene(scene)
 
 
 def _detach(copy: bpy.types.Object) -> None:

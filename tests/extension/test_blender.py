@@ -20,6 +20,7 @@ from character_file import worker_python  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parents[2]
 IN_BLENDER = Path(__file__).parent / "in_blender"
+STRICT = ("--python-exit-code", "1")
 BLENDER = os.environ.get("BLENDER_BIN", "")
 
 pytestmark = [
@@ -94,28 +95,47 @@ print("FRAMES", result.frame_start, result.frame_end)
 """
 
 
-def test_script_uses_the_console_api(profile: Path, tmp_path: Path) -> None:
-    """Blender opens a file and runs a script that captures, with a stand-in for what the worker computes."""
-    asset, video = tmp_path / "wörm.blend", tmp_path / "a walk.mp4"
-    video.write_bytes(b"for the stand-in")
-    exact = ["-b", "--python-exit-code", "1"]
-    tests = str(IN_BLENDER.parents[1])
-    answer = blender(profile, *exact, "--python-expr", MAKE_CHARACTER, "--", tests, str(asset))
+@pytest.fixture
+def asset(profile: Path, tmp_path: Path) -> Path:
+    """A file with a character."""
+    asset, tests = tmp_path / "wörm.blend", str(IN_BLENDER.parents[1])
+    answer = blender(profile, "-b", *STRICT, "--python-expr", MAKE_CHARACTER, "--", tests, str(asset))
     assert answer.returncode == 0, answer.stdout
+    return asset
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    video = tmp_path / "a walk.mp4"
+    video.write_bytes(b"for the stand-in")
+    return video
+
+
+def test_command_line_works_on_the_open_file(profile: Path, asset: Path, video: Path, tmp_path: Path) -> None:
+    output, report = tmp_path / "done.blend", tmp_path / "done.json"
+    command = ["--command", "mocapanything", "capture", "--no-networks", "--video", str(video)]
+    command += ["--output", str(output), "--report", str(report)]
+    python = str(worker_python(tmp_path, "work"))
+    answer = blender(profile, "-b", str(asset), *command, MOCAPANYTHING_PYTHON=python)
+    assert answer.returncode == 0, answer.stdout
+    assert output.exists()
+    assert json.loads(report.read_text(encoding="utf-8"))["frames"] == 3
+
+
+def test_script_uses_the_console_api(profile: Path, asset: Path, video: Path, tmp_path: Path) -> None:
+    """Blender opens a file and runs a script that captures, with a stand-in for what the worker computes."""
     script = tmp_path / "script.py"
     script.write_text(CAPTURE)
     python = str(worker_python(tmp_path, "work"))
-    answer = blender(
-        profile, *exact, str(asset), "--python", str(script), "--", str(video), MOCAPANYTHING_PYTHON=python
-    )
+    command = ["-b", *STRICT, str(asset), "--python", str(script), "--", str(video)]
+    answer = blender(profile, *command, MOCAPANYTHING_PYTHON=python)
     assert answer.returncode == 0, answer.stdout
     assert "FRAMES 1 3" in answer.stdout
 
 
 @pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="no display")
-def test_window(profile: Path, tmp_path: Path) -> None:
-    result, video = tmp_path / "result.json", tmp_path / "walk.mp4"
-    video.write_bytes(b"for the stand-in")
+def test_window(profile: Path, video: Path, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
     answer = blender(
         profile,
         "--factory-startup",
