@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The capture, stage by stage; data moves from top to bottom once.
+
+Networks propose, the fit decides: what they say is evidence with an uncertainty; pixels have the last word.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..fit.body import Body
+from ..fit.camera_guess import guess_camera
+from ..fit.clip import SubjectClip
+from ..fit.confidence import judge
+from ..fit.evidence.flow import FlowField
+from ..fit.expected_pose import ExpectedPose
+from ..fit.frames import Frames
+from ..fit.overlay import write_overlay
+from ..fit.problem import Problem
+from ..fit.start import is_uncertain, search_start
+from ..fit.track import track
+from ..fit.whole_clip import fit_whole_clip
+from ..ik.kinematics import forward
+from ..ik.limits import euler
+from ..ik.limits.ranges import limited_angles
+from ..ik.motion import Motion
+from ..ik.rotations import continuous_quaternions, quaternion_from_matrix
+from ..jobs.files import replacing_file
+from ..jobs.folder import JobFolder
+from ..jobs.request import Request
+from ..jobs.rig import Rig
+from ..jobs.settings import CaptureSettings, Quality
+from ..jobs.solution import Solution
+from .placement import place
+from .proposals import propose
+from .report import Measurements, Network
+from .subject.clip import make_clip
+
+if TYPE_CHECKING:
+    from ..models.networks import Networks
+
+log = logging.getLogger(__name__)
+Progress = Callable[[str, int, int], None]
+LIMIT_TOLERANCE = 1e-6
+"""Radians: rounding, not a violation."""
+
+
+def run(
+    request: Request, rig: Rig, job: JobFolder, progress: Progress
+) -> tuple[Solution, Measurements, Sequence[str]]:
+    """Capture a video onto a rig.
+
+    Returns:
+        The motion, what was measured on the way, and warnings in the user's words.
+
+    Raises:
+        BadInputError: The video or a mask cannot be used.
+        CaptureError: A network's weights are missing or damaged.
+        CancelledError: From ``progress``.
+    """
+    settings = request.settings
+    warnings: list[str] = []
+    # Weights are checked before the minutes of work that would be lost for their sake.
+    networks = _load_networks(settings, progress)
+    # Frames are mapped from files that must go once nothing reads them any more.
+    with tempfile.TemporaryDirectory(prefix="frames-", dir=job.path, ignore_cleanup_errors=True) as scratch:
+        clip, said = make_clip(request.video, settings, Path(scratch), progress)
+        warnings += said
+        problem = _problem(rig, clip, settings)
+        ranked = search_start(problem, settings.quality, progress)
+        if is_uncertain(ranked):
+            warnings.append(
+                "It is uncertain which way the character faces in the video. Check the heading in the result."
+            )
+        stride = 2 if settings.quality is Quality.FAST else 1
+        result = track(problem, ranked[0], progress, stride=stride)
+        if networks is not None:
+            pose = forward(problem.body.skeleton, result.motion)
+            proposals = propose(networks, problem, clip, job.load_views(), pose, progress)
+            log.info("networks: %.0f %% of the points are sure enough", 100 * proposals.used_share)
+            problem = proposals.problem
+        if settings.quality is not Quality.FAST:
+            rounds = 5 if settings.quality is Quality.STANDARD else 9
+            result = fit_whole_clip(problem, result.motion, progress, rounds=rounds)
+        confidence = judge(problem, result.motion, progress)
+        if request.overlay:
+            with replacing_file(job.overlay_path) as temporary:
+                write_overlay(
+                    temporary, problem.body, clip, problem.camera, result.motion, confidence.joints, progress
+                )
+        solution = _placed(problem, clip, result.motion, confidence.joints)
+        measurements = Measurements(
+            ik_residual=confidence.residual,
+            limit_violations=_violations(problem, result.motion),
+            outline_overlap=np.where(problem.frames.has_subject, result.overlap, np.nan),
+            start_score=ranked[0].overlap,
+            networks=_used(networks),
+            device="cpu" if networks is None else str(networks.device),
+        )
+        return solution, measurements, warnings
+
+
+def _load_networks(settings: CaptureSettings, progress: Progress) -> Networks | None:
+    if not settings.use_networks:
+        return None
+    progress("networks", 0, 1)
+    from ..models.networks import Networks  # torch takes seconds to load
+
+    return Networks.load(device="auto")
+
+
+def _problem(rig: Rig, clip: SubjectClip, settings: CaptureSettings) -> Problem:
+    body = Body.from_rig(rig)
+    frames = Frames(clip)
+    boxes = frames.boxes[frames.is_whole if frames.is_whole.any() else frames.has_subject]
+    box = np.median(boxes, axis=0) if len(boxes) else np.array([0.0, 0.0, clip.width, clip.height])
+    camera = guess_camera(rig, box, clip.width, clip.height, fov_degrees=settings.fov_degrees)
+    return Problem(
+        body=body,
+        frames=frames,
+        flow=FlowField(frames),
+        camera=camera,
+        expected=ExpectedPose.of_rig(rig, body.stiffness),
+        rng=np.random.default_rng(settings.seed),
+    )
+
+
+def _placed(
+    problem: Problem, clip: SubjectClip, motion: Motion, confidence: NDArray[np.floating]
+) -> Solution:
+    """The motion where an animator expects it; the camera moves along."""
+    body, skeleton = problem.body, problem.body.skeleton
+    root = skeleton.root
+    pose = forward(skeleton, motion)
+    placement = place(
+        pose.positions[:, root],
+        pose.global_rotations[:, root],
+        (body.skin.pose(pose) @ body.up).min(axis=1),
+        skeleton.rest_positions[root],
+        float((body.skin.vertices @ body.up).min()),
+        body.up,
+    )
+    local = motion.local_rotations.copy()
+    local[:, root] = placement.rotation @ local[:, root]
+    camera_rotation = problem.camera.rotation @ placement.rotation.T
+    return Solution(
+        times=np.asarray(clip.times, float),
+        positions=placement.points(pose.positions),
+        global_rotations=_quaternions(placement.rotation @ pose.global_rotations),
+        local_rotations=_quaternions(local),
+        confidence=confidence.astype(np.float32),
+        camera_rotation=camera_rotation,
+        camera_translation=problem.camera.translation - camera_rotation @ placement.translation,
+        camera_focal=problem.camera.focal,
+        image_size=np.array([clip.width, clip.height]),
+        source_frame_rate=clip.frame_rate,
+    )
+
+
+def _quaternions(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+    return continuous_quaternions(quaternion_from_matrix(rotations))
+
+
+def _violations(problem: Problem, motion: Motion) -> int:
+    """Rotations (frames x joints) outside their range."""
+    skeleton = problem.body.skeleton
+    limited = skeleton.is_limited
+    if not limited.any():
+        return 0
+    excess = euler.excess(
+        limited_angles(skeleton, motion), skeleton.lowest_angles[limited], skeleton.highest_angles[limited]
+    )
+    return int((excess.max(axis=-1) > LIMIT_TOLERANCE).sum())
+
+
+def _used(networks: Networks | None) -> list[Network]:
+    """For the report."""
+    entries = () if networks is None else networks.entries
+    return [Network(entry.name, f"{entry.file} {entry.sha256}") for entry in entries]
