@@ -189,7 +189,7 @@ class Networks:
             camera: Of the source image, armature space.
             joint_points: (T, J, 2) source pixels.
             joint_sigma: (T, J) their standard deviation, source pixels; infinite where nothing is known.
-            progress: Called with ("decode", done, total) after every few windows.
+            progress: Called with ("motion prior", done, total) after every few windows.
         """
         motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma)
         joints, frames = joint_motion_features(motion), frame_motion_features(motion)
@@ -212,7 +212,7 @@ class Networks:
                 shift[at] += hat[:, None] * _numpy(out.root_shift[index, keep])
                 total[at] += hat
             if progress is not None:
-                progress("decode", min(first + WINDOWS_AT_ONCE, len(starts)), len(starts))
+                progress("motion prior", min(first + WINDOWS_AT_ONCE, len(starts)), len(starts))
         raw /= total[:, None, None, None]
         turn, body = to_normalised(reference.rig.up), motion.rotations[:, 0]
         local = nearest_rotation(raw + 1e-9 * np.eye(3))

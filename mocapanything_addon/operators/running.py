@@ -26,8 +26,16 @@ STAGE_LABELS = {
     "rig": "Reading the character",
     "views": "Rendering the character",
     "worker": "Starting the worker",
+    "networks": "Loading the networks",
     "decode": "Reading the video",
-    "mask": "Finding the subject",
+    "subject": "Finding the subject",
+    "start search": "Finding the pose",
+    "tracking": "Following the motion",
+    "correspond": "Matching the surface",
+    "motion prior": "Estimating the motion",
+    "whole clip": "Fitting the whole clip",
+    "confidence": "Judging the result",
+    "overlay": "Drawing the overlay",
     "write": "Writing the result",
 }
 """What the user reads; a stage that is not here shows its own name."""
