@@ -19,7 +19,7 @@ from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .box import SubjectBox, labels_in_box
 from .camera_motion import CameraPath
-from .frame_store import FrameStore
+from .frame_store import FrameStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
 from .refine import refine_mask
@@ -29,6 +29,9 @@ from .window import NOTHING, borders_touched, box_of, follow_boxes
 
 ANALYSIS_AREA = 288 * 288
 """Pixels of a frame, at most, when the subject is looked for."""
+
+FOUND_SHARE = 0.6
+"""Share of the work done once the subject is found in the small frames."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -68,40 +71,52 @@ def make_clip(
             nothing to cut out.
     """
     warnings: list[str] = []
-    survey = _survey(Path(path), settings, folder, progress, warnings)
-    try:
-        count = len(survey.times)
+    path = Path(path)
+    with Scratch(folder) as scratch:
+        survey = _survey(path, settings, scratch, progress, warnings)
         masks: _FoundMasks | _ReadMasks
         if survey.has_masks:
-            masks = _ReadMasks(settings.mask, survey.info)
-            boxes = np.array(survey.boxes)
-            shares = (0.0, 1.0)
+            masks, boxes = _ReadMasks(settings.mask, survey.info), np.array(survey.boxes)
         else:
-            masks, boxes = _find(survey, settings, folder, progress, box, warnings)
-            shares = (0.6, 0.4)
-        if not np.isfinite(boxes).any():
+            masks, boxes = _find(survey, settings, scratch, progress, box, warnings)
+        seen = np.isfinite(boxes[:, 0]).mean()
+        if seen == 0:
             raise BadInputError(
-                "No subject was found in the video." if not survey.has_masks else "The mask is empty.",
+                "The mask is empty." if survey.has_masks else "No subject was found in the video.",
                 "Give a mask with white where the subject is.",
                 code="subject_missing",
             )
-        seen = float(np.isfinite(boxes[:, 0]).mean())
         if seen < RARELY:
             warnings.append(f"The subject is in view in only {seen:.0%} of the frames.")
-        info = survey.info
-        crops = follow_boxes(boxes, info.frame_rate, info.width, info.height, size)
-        cut_off = np.zeros((count, 4), bool)
-        with (
-            FrameStore(folder / "color.bin", (size, size, 3)) as colors,
-            FrameStore(folder / "mask.bin", (size, size)) as cut,
-        ):
-            for index, frame in enumerate(_shot_frames(Path(path), settings, survey)):
+        frames = _shot_frames(path, settings, survey)
+        return _cut_out(frames, survey, masks, boxes, folder, size, progress), warnings
+
+
+def _cut_out(
+    frames: Iterator[VideoFrame],
+    survey: _Survey,
+    masks: _FoundMasks | _ReadMasks,
+    boxes: NDArray[np.float64],
+    folder: Path,
+    size: int,
+    progress: Progress,
+) -> SubjectClip:
+    """The second reading: windows and masks to disk. Leaves no file behind if it fails."""
+    info, count = survey.info, len(survey.times)
+    begun = 0.0 if survey.has_masks else FOUND_SHARE
+    crops = follow_boxes(boxes, info.frame_rate, info.width, info.height, size)
+    cut_off = np.zeros((count, 4), bool)
+    colors = FrameStore(folder / "color.bin", (size, size, 3))
+    cut = FrameStore(folder / "mask.bin", (size, size))
+    try:
+        with colors, cut:
+            for index, frame in enumerate(frames):
                 color, mask = masks.cut(index, frame, crops[index])
                 colors.append(color)
                 cut.append(mask)
                 cut_off[index] = borders_touched(mask, crops[index], info.width, info.height)
-                progress("subject", round(count * (shares[0] + shares[1] * (index + 1) / count)), count)
-            clip = SubjectClip(
+                progress("subject", round(begun * count + (1.0 - begun) * (index + 1)), count)
+            return SubjectClip(
                 times=np.array(survey.times) - survey.times[0],
                 frame_rate=info.frame_rate,
                 width=info.width,
@@ -111,9 +126,10 @@ def make_clip(
                 mask=cut.as_array(),
                 cut_off=cut_off,
             )
-    finally:
-        survey.close()
-    return clip, warnings
+    except BaseException:
+        colors.path.unlink(missing_ok=True)
+        cut.path.unlink(missing_ok=True)
+        raise
 
 
 @dataclass
@@ -130,61 +146,50 @@ class _Survey:
     has_masks: bool = False
     first: int = 0
     """Number of frames read before the shot."""
-    temporary: list[FrameStore] = field(default_factory=list)
-
-    def close(self) -> None:
-        """Remove the temporary files."""
-        for store in [self.frames, *self.temporary]:
-            store.__exit__(None, None, None)
-            store.path.unlink(missing_ok=True)
 
 
 def _survey(
-    path: Path, settings: CaptureSettings, folder: Path, progress: Progress, warnings: list[str]
+    path: Path, settings: CaptureSettings, scratch: Scratch, progress: Progress, warnings: list[str]
 ) -> _Survey:
     """Read the video once: small frames to disk, camera motion, cuts, boxes of given masks."""
     info = video.probe(path)
     given = GivenMasks(settings.mask, info.frame_rate) if settings.mask else None
     scale = min(1.0, (ANALYSIS_AREA / (info.width * info.height)) ** 0.5)
     width, height = max(16, round(info.width * scale)), max(16, round(info.height * scale))
-    survey = _Survey(info, FrameStore(folder / "frames.bin", (height, width, 3)), CameraPath())
+    survey = _Survey(info, scratch.store("frames", (height, width, 3)), CameraPath())
     survey.has_masks = given is not None or info.has_alpha
     start, end = settings.start_seconds or 0.0, settings.end_seconds
     expected = max(1, round(((end if end is not None else info.duration) - start) * info.frame_rate))
     shots = ShotDetector()
     ended = False
-    try:
-        for frame in video.frames(path, settings.start_seconds, end, warn=warnings.append):
-            mask = _given_mask(given, frame) if survey.has_masks else None
-            if given is not None and mask is None:
-                ended = True
-                break
-            small = np.asarray(cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-            is_cut = shots.is_cut(small)
-            if is_cut:
-                survey.shot_starts.append(len(survey.times))
-            if mask is not None:
-                left, top, right, bottom = box_of(mask > 0)
-                factor = info.width / frame.rgb.shape[1]
-                survey.boxes.append((factor * left, factor * top, factor * right, factor * bottom))
-            else:
-                survey.frames.append(small)
-                survey.camera.add(small, is_cut)
-            survey.times.append(frame.time)
-            done = len(survey.times)
-            progress("decode", done, max(expected, done))
-        if ended:
-            if not survey.times:
-                raise BadInputError(
-                    "The mask covers none of the chosen frames.",
-                    "Give one mask a frame.",
-                    code="mask_too_short",
-                )
-            warnings.append(f"The mask ends after {survey.times[-1]:.2f} s; the capture ends with it.")
-        _keep_longest_shot(survey, folder, warnings)
-    except BaseException:
-        survey.close()
-        raise
+    for frame in video.frames(path, settings.start_seconds, end, warn=warnings.append):
+        mask = _given_mask(given, frame) if survey.has_masks else None
+        if given is not None and mask is None:
+            ended = True
+            break
+        small = np.asarray(cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        is_cut = shots.is_cut(small)
+        if is_cut:
+            survey.shot_starts.append(len(survey.times))
+        if mask is not None:
+            left, top, right, bottom = box_of(mask > 0)
+            factor = info.width / frame.rgb.shape[1]
+            survey.boxes.append((factor * left, factor * top, factor * right, factor * bottom))
+        else:
+            survey.frames.append(small)
+            survey.camera.add(small, is_cut)
+        survey.times.append(frame.time)
+        done = len(survey.times)
+        progress("decode", done, max(expected, done))
+    if ended:
+        if not survey.times:
+            raise BadInputError(
+                "The mask covers none of the chosen frames.",
+                "Give one mask a frame.",
+                code="mask_too_short",
+            )
+        warnings.append(f"The mask ends after {survey.times[-1]:.2f} s; the capture ends with it.")
+    _keep_longest_shot(survey, scratch, warnings)
     return survey
 
 
@@ -193,7 +198,7 @@ def _given_mask(given: GivenMasks | None, frame: VideoFrame) -> NDArray[np.uint8
     return given.mask_for(frame) if given is not None else mask_of(frame, frame.rgb.shape)
 
 
-def _keep_longest_shot(survey: _Survey, folder: Path, warnings: list[str]) -> None:
+def _keep_longest_shot(survey: _Survey, scratch: Scratch, warnings: list[str]) -> None:
     if len(survey.shot_starts) == 1:
         return
     first, count = longest_shot(survey.shot_starts, len(survey.times))
@@ -203,10 +208,9 @@ def _keep_longest_shot(survey: _Survey, folder: Path, warnings: list[str]) -> No
     survey.boxes = survey.boxes[shot]
     if not survey.has_masks:
         survey.camera.to_frame = survey.camera.to_frame[shot]
-        kept = FrameStore(folder / "shot.bin", survey.frames.shape)
+        kept = scratch.store("shot", survey.frames.shape)
         for index in range(first, first + count):
             kept.append(survey.frames[index])
-        survey.temporary.append(survey.frames)
         survey.frames = kept
     warnings.append(
         f"The video has {len(survey.shot_starts)} shots; the longest, {survey.times[0]:.2f} to "
@@ -227,7 +231,7 @@ def _shot_frames(path: Path, settings: CaptureSettings, survey: _Survey) -> Iter
 def _find(
     survey: _Survey,
     settings: CaptureSettings,
-    folder: Path,
+    scratch: Scratch,
     progress: Progress,
     box: SubjectBox | None,
     warnings: list[str],
@@ -239,8 +243,9 @@ def _find(
         return lambda share: progress("subject", round(count * (low + (high - low) * share)), count)
 
     to_frame = np.array(survey.camera.to_frame)
-    likelihood = subject_likelihood(survey.frames, to_frame, folder, settings.seed, tick(0.0, 0.45))
-    survey.temporary.append(likelihood.store)
+    likelihood = subject_likelihood(
+        survey.frames, to_frame, scratch, settings.seed, tick(0.0, 0.75 * FOUND_SHARE)
+    )
     if likelihood.evidence is Evidence.FOLLOWED:
         warnings.append(
             "The camera runs along with the subject, so that the background could not be told by its motion; "
@@ -257,8 +262,7 @@ def _find(
         chosen = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
         edges = (box.left / factor, box.top / factor, box.right / factor, box.bottom / factor)
         seed = chosen, labels_in_box(survey.frames[chosen], likelihood.logit(chosen), edges)
-    labels = follow_subject(survey.frames, likelihood, folder, tick(0.45, 0.6), seed)
-    survey.temporary.append(labels)
+    labels = follow_subject(survey.frames, likelihood, scratch, tick(0.75 * FOUND_SHARE, FOUND_SHARE), seed)
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
         subject = labels[index] == SUBJECT

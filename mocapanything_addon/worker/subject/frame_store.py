@@ -64,3 +64,31 @@ class FrameStore:
         """(T, ...) memory map of everything written, for reading."""
         self._file.flush()
         return np.memmap(self.path, np.uint8, "r", shape=(self._count, *self.shape))
+
+
+class Scratch:
+    """Frame stores that are removed, whatever happens, when the work they serve is over.
+
+    Args:
+        folder: An existing folder for their files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stores: list[FrameStore] = []
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for store in self._stores:
+            store.__exit__(None, None, None)
+            store.path.unlink(missing_ok=True)
+
+    def store(self, name: str, shape: tuple[int, ...]) -> FrameStore:
+        """A new, empty store."""
+        store = FrameStore(self._folder / f"{name}.bin", shape)
+        self._stores.append(store)
+        return store

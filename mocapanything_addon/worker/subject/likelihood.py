@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 
 from .appearance import FEATURES, Appearance, pixel_features
 from .background import Background
-from .frame_store import FrameStore
+from .frame_store import FrameStore, Scratch
+from .refine import refine_mask
 
 TRAINING_FRAMES = 40
 """Frames of a shot that the appearance is learned from."""
@@ -38,6 +38,9 @@ background."""
 
 FULL_VOTES = 4.0
 """Votes from which the background is certain; what the camera has just uncovered has fewer."""
+
+PLACE_ROUNDS = 4
+"""How often the colours are learned again from the outlines they led to, where place tells the subject."""
 
 _LOGIT_SCALE = 16.0
 
@@ -69,7 +72,7 @@ class Likelihood:
 def subject_likelihood(
     frames: FrameStore,
     to_frame: NDArray[np.float64],
-    folder: Path,
+    scratch: Scratch,
     seed: int,
     tick: Callable[[float], None],
 ) -> Likelihood:
@@ -82,7 +85,7 @@ def subject_likelihood(
     Args:
         frames: RGB (h, w, 3) at analysis size.
         to_frame: (T, 3, 3) camera motion from the first frame.
-        folder: For temporary files.
+        scratch: Where to keep the result and what leads to it.
         seed: Of the training.
         tick: Called with the share done, at least a few times a second.
     """
@@ -93,16 +96,14 @@ def subject_likelihood(
     training = list(range(0, count, every))
     builder = _Builder(frames, background, training, seed, tick)
     evidence = builder.look()
-    with FrameStore(folder / "votes.bin", frames.shape[:2]) as votes:
-        if evidence is Evidence.MOTION:
-            model = builder.by_motion(votes, grid, count)
-        else:
-            model = builder.by_place()
-        store = FrameStore(folder / "likelihood.bin", frames.shape[:2])
-        for index in range(count):
-            store.append(np.clip(model(index) * _LOGIT_SCALE + 128.5, 0, 255).astype(np.uint8))
-            tick(0.4 + 0.6 * index / count)
-    votes.path.unlink()
+    if evidence is Evidence.MOTION:
+        model = builder.by_motion(scratch.store("votes", frames.shape[:2]), grid, count)
+    else:
+        model = builder.by_place(evidence)
+    store = scratch.store("likelihood", frames.shape[:2])
+    for index in range(count):
+        store.append(np.clip(model(index) * _LOGIT_SCALE + 128.5, 0, 255).astype(np.uint8))
+        tick(0.4 + 0.6 * index / count)
     return Likelihood(store, evidence, background)
 
 
@@ -174,10 +175,12 @@ class _Builder:
         second = self._learn(labels)
         return lambda index: 0.7 * second(index) + motion_logit(index)
 
-    def by_place(self) -> Callable[[int], NDArray[np.float32]]:
+    def by_place(self, evidence: Evidence) -> Callable[[int], NDArray[np.float32]]:
         """Log odds of any frame, told by what stands out from the border in the middle."""
-        # What is as likely inside as along the border is background: the odds must clearly favour the inside.
-        prior = 3.0 * (self._central - 0.35) - 1.0
+        # What is as likely inside as along the border is background: the odds must clearly favour the inside,
+        # the more so where no rush of the background helps to tell them apart.
+        doubt = 1.0 if evidence is Evidence.FOLLOWED else 3.0
+        prior = 3.0 * (self._central - 0.35) - doubt
 
         def first_labels(index: int) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
             still = 1.0 - self._moving[index]
@@ -186,14 +189,16 @@ class _Builder:
             return inside, np.where(inside, (0.1 + still) * self._central, outside)
 
         model = self._learn(first_labels)
-        for _ in range(3):
+        for _ in range(PLACE_ROUNDS):
             before = model
 
             def labels(
                 index: int, before: Callable[[int], NDArray[np.float32]] = before
             ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-                odds = np.tanh(0.5 * (before(index) + prior))
-                return odds > 0, np.abs(odds)
+                # Cut along the edges, or the surroundings of the subject would count as its mark.
+                odds = np.asarray(before(index) + prior, np.float32)
+                cut = refine_mask(self._frames[index], odds, np.zeros(odds.shape, bool)) > 0
+                return cut, np.where(cut == (odds > 0), np.abs(np.tanh(0.5 * odds)), 0.5)
 
             model = self._learn(labels)
         return lambda index: model(index) + prior

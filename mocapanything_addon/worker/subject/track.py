@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame_store import FrameStore
+from .frame_store import FrameStore, Scratch
 from .likelihood import Likelihood
 
 SUBJECT, OTHER = 255, 64
@@ -48,7 +47,7 @@ class _Candidate:
 def follow_subject(
     frames: FrameStore,
     likelihood: Likelihood,
-    folder: Path,
+    scratch: Scratch,
     tick: Callable[[float], None],
     seed: tuple[int, NDArray[np.uint8]] | None = None,
 ) -> FrameStore:
@@ -61,12 +60,12 @@ def follow_subject(
     Args:
         frames: RGB (h, w, 3) at analysis size.
         likelihood: Log odds of the same frames.
-        folder: For the store returned.
+        scratch: For the store returned.
         tick: Called with the share done.
         seed: A frame and its labels (h, w) if the user has chosen; None: choose.
     """
     count = len(frames)
-    labels = FrameStore(folder / "labels.bin", frames.shape[:2])
+    labels = scratch.store("labels", frames.shape[:2])
     if seed is None:
         start, center = _choose(frames, likelihood, lambda share: tick(0.3 * share))
         seed = start, _seed_labels(likelihood.logit(start), center)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole videos in, the cut-out subject out, against the masks the videos were drawn with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from video_files import creature, texture, write_video
+
+from mocapanything_addon.fit.clip import SubjectClip
+from mocapanything_addon.jobs.errors import BadInputError, CancelledError
+from mocapanything_addon.jobs.settings import CaptureSettings
+from mocapanything_addon.worker.subject.box import SubjectBox
+from mocapanything_addon.worker.subject.clip import make_clip
+
+WIDTH, HEIGHT = 240, 160
+
+
+def scene(count: int, pan: float = 0.0, speed: float = 4.0) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """A creature that walks over a textured background while the camera pans ``pan`` pixels a frame; its
+    masks."""
+    background = texture(HEIGHT, WIDTH + 600, 1, 40, 200, 8)
+    skin = texture(HEIGHT, WIDTH, 2, 0, 255, 3) // 3 + np.array([150, 20, 20], np.uint8)
+    images, masks = [], []
+    for index in range(count):
+        offset = round(pan * index)
+        image = background[:, offset : offset + WIDTH].copy()
+        mask = creature(WIDTH, HEIGHT, (60 + (speed - pan) * index, 80), 0.5 * index, 26)
+        image[mask > 0] = skin[mask > 0]
+        images.append(image)
+        masks.append(mask)
+    return images, masks
+
+
+def capture(
+    path: Path, folder: Path, settings: CaptureSettings | None = None, **options
+) -> tuple[SubjectClip, list[str]]:
+    folder.mkdir()
+    return make_clip(
+        path, settings or CaptureSettings(), folder, lambda stage, done, total: None, size=128, **options
+    )
+
+
+def overlaps(clip: SubjectClip, masks: list[np.ndarray]) -> list[float]:
+    """Intersection over union per frame, in the clip's windows."""
+    values = []
+    for crop, found, mask in zip(clip.crops, clip.mask, masks, strict=True):
+        truth = cv2.warpAffine(mask, crop.affine_from_image(), (crop.size, crop.size)) > 127
+        values.append((truth & (found > 0)).sum() / max(1, (truth | (found > 0)).sum()))
+    return values
+
+
+def write_masks(folder: Path, masks: list[np.ndarray]) -> Path:
+    folder.mkdir()
+    for index, mask in enumerate(masks):
+        cv2.imwrite(str(folder / f"{index:05d}.png"), mask)
+    return folder
+
+
+def test_creature_before_a_still_camera(tmp_path):
+    images, masks = scene(30)
+    clip, warnings = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job")
+    assert clip.frame_count == 30
+    assert clip.color.shape == (30, 128, 128, 3)
+    assert set(np.unique(clip.mask)) == {0, 255}
+    assert clip.times == pytest.approx(np.arange(30) / 24, abs=1e-3)
+    assert (clip.width, clip.height, clip.frame_rate) == (WIDTH, HEIGHT, 24)
+    values = overlaps(clip, masks)
+    assert np.mean(values) > 0.88
+    assert min(values) > 0.7
+    assert not warnings
+    assert not clip.cut_off.any()
+    assert sorted(p.name for p in (tmp_path / "job").iterdir()) == ["color.bin", "mask.bin"]
+
+
+def test_creature_before_a_panning_camera(tmp_path):
+    images, masks = scene(30, pan=6.0, speed=9.0)
+    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job")
+    assert np.mean(overlaps(clip, masks)) > 0.8
+
+
+def test_same_input_gives_the_same_masks(tmp_path):
+    path = write_video(tmp_path / "a.mp4", scene(10)[0])
+    first, _ = capture(path, tmp_path / "one")
+    second, _ = capture(path, tmp_path / "two")
+    assert (np.array(first.mask) == np.array(second.mask)).all()
+
+
+@pytest.mark.parametrize("kind", ["folder", "video"])
+def test_given_mask_is_taken_as_it_is(tmp_path, kind):
+    images, masks = scene(8)
+    small = [cv2.resize(m, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA) for m in masks]
+    if kind == "folder":
+        mask = write_masks(tmp_path / "masks", small)
+    else:
+        mask = write_video(tmp_path / "masks.mkv", [np.dstack([m] * 3) for m in small], codec="ffv1")
+    path = write_video(tmp_path / "a.mp4", images)
+    clip, warnings = capture(path, tmp_path / "job", CaptureSettings(mask=str(mask)))
+    assert min(overlaps(clip, masks)) > 0.9
+    assert not warnings
+
+
+def test_given_mask_belongs_to_the_frames_of_the_whole_video(tmp_path):
+    images, masks = scene(20)
+    mask = write_masks(tmp_path / "masks", masks)
+    path = write_video(tmp_path / "a.mp4", images)
+    settings = CaptureSettings(mask=str(mask), start_seconds=5 / 24, end_seconds=12 / 24)
+    clip, _ = capture(path, tmp_path / "job", settings)
+    assert clip.frame_count == 8
+    assert clip.times[0] == 0.0
+    assert min(overlaps(clip, masks[5:13])) > 0.95
+
+
+def test_mask_shorter_than_the_video_ends_the_capture_with_a_warning(tmp_path):
+    images, masks = scene(12)
+    mask = write_masks(tmp_path / "masks", masks[:7])
+    clip, warnings = capture(
+        write_video(tmp_path / "a.mp4", images), tmp_path / "job", CaptureSettings(mask=str(mask))
+    )
+    assert clip.frame_count == 7
+    assert any("mask ends" in w for w in warnings)
+
+
+@pytest.mark.parametrize(("content", "code"), [("none", "mask_video_missing"), ("black", "subject_missing")])
+def test_unusable_masks_are_errors(tmp_path, content, code):
+    images, masks = scene(4)
+    mask = tmp_path / "masks"
+    if content == "black":
+        write_masks(mask, [np.zeros_like(m) for m in masks])
+    with pytest.raises(BadInputError) as error:
+        capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", CaptureSettings(mask=str(mask)))
+    assert error.value.code == code
+
+
+def test_own_alpha_is_the_mask(tmp_path):
+    images, masks = scene(6)
+    path = tmp_path / "frames"
+    path.mkdir()
+    for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        cv2.imwrite(str(path / f"{index}.png"), np.dstack([image[..., ::-1], mask]))
+    clip, _ = capture(path, tmp_path / "job")
+    assert min(overlaps(clip, masks)) > 0.95
+
+
+def test_box_says_which_of_two(tmp_path):
+    images, masks = scene(24)
+    others = []
+    for index, image in enumerate(images):
+        other = creature(WIDTH, HEIGHT, (190 - 4 * index, 35), 0.4 * index, 14)
+        image[other > 0] = (30, 30, 220)
+        others.append(other)
+    path = write_video(tmp_path / "a.mp4", images)
+    left_alone, _ = capture(path, tmp_path / "one")
+    assert np.mean(overlaps(left_alone, masks)) > 0.7
+    box = SubjectBox(165, 15, 215, 55, time=0.0)
+    chosen, _ = capture(path, tmp_path / "two", box=box)
+    assert np.mean(overlaps(chosen, others)) > 0.7
+
+
+def test_longest_shot_is_used(tmp_path):
+    images, masks = scene(20)
+    before = [np.ascontiguousarray(255 - texture(HEIGHT, WIDTH, 9, 0, 90, 20))] * 6
+    clip, warnings = capture(write_video(tmp_path / "a.mp4", before + images), tmp_path / "job")
+    assert clip.frame_count == 20
+    assert any("2 shots" in w for w in warnings)
+    assert np.mean(overlaps(clip, masks)) > 0.85
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_nothing_moves(tmp_path, count):
+    image = np.full((HEIGHT, WIDTH, 3), (90, 160, 200), np.uint8)
+    mask = creature(WIDTH, HEIGHT, (WIDTH / 2, HEIGHT / 2), 0.0, 34)
+    image[mask > 0] = (180, 60, 20)
+    clip, warnings = capture(write_video(tmp_path / "a.mp4", [image] * count), tmp_path / "job")
+    assert clip.frame_count == count
+    assert any("Nothing moves" in w for w in warnings)
+    assert np.mean(overlaps(clip, [mask] * count)) > 0.8
+
+
+def test_subject_out_of_view_has_no_mask_and_cut_off_is_told(tmp_path):
+    images, _ = scene(40, speed=7.0)
+    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job")
+    areas = np.array([(m > 0).sum() for m in clip.mask])
+    assert areas[:15].min() > 0
+    assert areas[36:].max() == 0
+    leaving = clip.cut_off[24:30]
+    assert leaving[:, 2].mean() > 0.8
+    assert not clip.cut_off[:15].any()
+
+
+def test_cancelling_leaves_no_temporary_file(tmp_path):
+    path = write_video(tmp_path / "a.mp4", scene(12)[0])
+    folder = tmp_path / "job"
+    folder.mkdir()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        assert 0 <= done <= total
+        if stage == "subject" and done > 0:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        make_clip(path, CaptureSettings(), folder, progress)
+    assert not list(folder.iterdir())
