@@ -27,6 +27,7 @@ def write_blend(
     camera.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.preferences.filepaths.save_version = 0  # no .blend1 beside it
     scene = bpy.context.scene
     scene.render.fps = frame_rate
     scene.display.shading.color_type = "VERTEX"

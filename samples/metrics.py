@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
-from mocapanything_addon.ik.rotations import angle_between, matrix_from_quaternion, nearest_rotation
+from mocapanything_addon.ik.rotations import angle_between, exp, matrix_from_quaternion, nearest_rotation
 from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.jobs.rig import Rig
 
@@ -148,8 +148,7 @@ def yaw_between(points: Array, wanted: Array, up: ArrayLike) -> Array:
     cosine = (points * wanted).sum() - ((points @ axis) * (wanted @ axis)).sum()
     sine = (np.cross(points, wanted) @ axis).sum()
     angle = np.arctan2(sine, cosine)
-    cross = np.cross(np.eye(3), -axis)
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+    return exp(angle * axis)
 
 
 def mpjve(predicted: Array, truth: Array) -> float:

@@ -41,7 +41,8 @@ class Body:
         return Body([cone.thickened(least) for cone in self.cones], self.blends)
 
     def distance(self, points: Array) -> Array:
-        """(N, 3) -> (N,) about the distance to the surface, negative inside."""
+        """(N, 3) -> (N,) about the distance to the surface, negative inside; left and right alike."""
+        points = np.abs(points) * [1.0, 0.0, 0.0] + points * [0.0, 1.0, 1.0]
         total = np.full(len(points), FAR)
         for limb, blend in enumerate(self.blends):
             own = np.full(len(points), FAR)
@@ -172,11 +173,12 @@ def triangulate(vertices: Array, quads: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def neighbour_mean(faces: NDArray[np.int32], values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(V, K) mean of each vertex's neighbours (over its triangles), for smoothing over the mesh."""
+    """(V, K) mean of each vertex's neighbours along the sides of its faces (F, n)."""
     ones = np.zeros(len(values))
     total = np.zeros_like(values)
-    for i in range(3):
-        a, b = faces[:, i], faces[:, (i + 1) % 3]
+    corners = faces.shape[1]
+    for i in range(corners):
+        a, b = faces[:, i], faces[:, (i + 1) % corners]
         ones += np.bincount(a, minlength=len(values))
         ones += np.bincount(b, minlength=len(values))
         for k in range(values.shape[1]):
@@ -196,10 +198,9 @@ def skin_surface(body: Body, vertex_count: int) -> tuple[Array, NDArray[np.int32
         if rounds == 2 or 0.9 < len(vertices) / vertex_count < 1.1:
             break
         spacing *= float(np.sqrt(len(vertices) / vertex_count))
-    faces = triangulate(vertices, quads)
     thick = body.thickened(_least_radius(spacing))
     for _ in range(3):
-        relaxed = vertices + 0.5 * (neighbour_mean(faces, vertices) - vertices)
+        relaxed = vertices + 0.5 * (neighbour_mean(quads, vertices) - vertices)
         vertices = thick.project(relaxed, rounds=1)
     return thick.project(vertices, rounds=1), triangulate(vertices, quads)
 

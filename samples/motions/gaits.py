@@ -112,10 +112,18 @@ SCUTTLE = Gait("scuttle", 1.15, 0.60, 1.40, (0.0, 0.5), lift=0.55, bounce=0.03, 
 WADDLE = Gait("walk", 0.85, 0.64, 0.95, (0.0,), lift=0.22, bounce=0.03, crouch=0.05, sway=0.10)
 
 
-def gaits_for(leg_count: int, upright: bool = False) -> tuple[Gait, ...]:
-    """What a creature with so many legs can do; none for one without."""
+def gaits_for(leg_count: int, *, upright: bool = False, sprawling: bool = False) -> tuple[Gait, ...]:
+    """What a creature with so many legs can do; none for one without.
+
+    Args:
+        leg_count: Even.
+        upright: The trunk stands.
+        sprawling: The feet stand far beside the body, as a lizard's do: it cannot gallop.
+    """
     if leg_count == 0:
         return ()
     if leg_count <= 2:
         return (STROLL, RUN) if upright else (WADDLE, RUN)
-    return (WALK, TROT, GALLOP) if leg_count <= 4 else (SCUTTLE,)
+    if leg_count > 4:
+        return (SCUTTLE,)
+    return (WALK, TROT) if sprawling else (WALK, TROT, GALLOP)

@@ -27,7 +27,7 @@ def repertoire(creature: Creature) -> dict[str, Action]:
     actions: dict[str, Action] = {}
     legs = len(creature.legs)
     upright = is_upright(Animator(creature, [0.0]))
-    for gait in gaits_for(legs, upright):
+    for gait in gaits_for(legs, upright=upright, sprawling=_is_sprawling(creature)):
         actions[gait.name] = partial(_go, creature, gait)
     if legs:
         actions["idle"] = partial(idle, creature)
@@ -46,6 +46,13 @@ def repertoire(creature: Creature) -> dict[str, Action]:
         actions["slither"] = partial(slither, creature)
         actions["swim"] = partial(swim, creature)
     return actions
+
+
+def _is_sprawling(creature: Creature) -> bool:
+    """The feet stand more to the side of the hips than half of what they stand below them."""
+    anatomy = creature.anatomy
+    legs = [anatomy.tails[leg.bones[-1]] - anatomy.heads[leg.bones[0]] for leg in creature.legs]
+    return bool(legs) and float(np.mean([abs(leg[0]) / max(-leg[2], 1e-6) for leg in legs])) > 0.5
 
 
 def _go(creature: Creature, gait: object, times: Array, **options: float) -> Clip:

@@ -192,7 +192,8 @@ def _plant(animator: Animator, leg: Limb, turned: Array, height: Array, on_groun
     along = anatomy.tails[toe] - anatomy.heads[toe]
     flat = abs(along[2]) < 0.7 * np.linalg.norm(along)
     goals = []
-    for joint, place in [(toe, anatomy.heads[toe])] * flat + [(tip, anatomy.tails[toe])]:
+    ball = [(toe, anatomy.heads[toe])] if flat else []
+    for joint, place in [*ball, (tip, anatomy.tails[toe])]:
         raised = (turned @ place) + height[:, None] * np.array([0.0, 0.0, 1.0])
         goals.append(Goal(joint, raised, np.ones(animator.frame_count)))
         animator.mark_contact(joint, on_ground)
