@@ -18,13 +18,13 @@ def find_obstacles(armature_object: bpy.types.Object, keyed: list[str]) -> list[
     constrained = [name for name in keyed if name in _constrained(armature_object)]
     if constrained:
         warnings.append(
-            f"Constraints act on {_listed(constrained)} on top of the captured keys. "
+            f"Constraints act on {listed(constrained)} on top of the captured keys. "
             "Mute them to see the captured motion."
         )
     driven = [name for name in keyed if name in _driven(armature_object)]
     if driven:
         warnings.append(
-            f"Drivers replace the captured keys of {_listed(driven)}. Mute them to see the motion."
+            f"Drivers replace the captured keys of {listed(driven)}. Mute them to see the motion."
         )
     if armature_object.data.pose_position == "REST":
         warnings.append(
@@ -67,6 +67,7 @@ def _driven(armature_object: bpy.types.Object) -> set[str]:
     return {bpy.utils.unescape_identifier(match[1]) for match in matches if match}
 
 
-def _listed(names: list[str]) -> str:
-    listed = ", ".join(f"'{name}'" for name in names[:NAMED])
-    return listed if len(names) <= NAMED else f"{listed} and {len(names) - NAMED} more bones"
+def listed(names: list[str]) -> str:
+    """Names for a message: all of a few, the first of many."""
+    first = ", ".join(f"'{name}'" for name in names[:NAMED])
+    return first if len(names) <= NAMED else f"{first} and {len(names) - NAMED} more bones"

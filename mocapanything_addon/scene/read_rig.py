@@ -17,6 +17,7 @@ from .colors import vertex_colors
 from .example_poses import read_example_poses
 from .joints import JointTree, joint_tree
 from .limits import free_limits, read_limits
+from .obstacles import listed
 from .skinned_meshes import frozen_meshes, is_deformed_without_weights, skinned_meshes
 from .surface import Surface, read_surface, shared_skin, strongest_influences
 
@@ -80,8 +81,10 @@ def _assemble(
     examples = read_example_poses(armature_object, chain, tree)
     stuck_joints = ~tree.can_move_alone(chain)
     if stuck_joints.any():
-        stuck = ", ".join(f"'{chain.names[b]}'" for b in tree.bones[stuck_joints])
-        warnings.append(f"{stuck} cannot follow the limb it belongs to: it is connected to another bone.")
+        stuck = [chain.names[b] for b in tree.bones[stuck_joints]]
+        warnings.append(
+            f"{listed(stuck)} cannot follow the limb it belongs to: it is connected to another bone."
+        )
     return Rig(
         name=armature_object.name,
         joint_names=tuple(chain.names[b] for b in joint_bones),
@@ -128,9 +131,8 @@ def _limits(
         locked.append(own.locked)
     if ignored:
         warnings.append(
-            "Limits and locks of bones that do not turn with the limb they belong to are not used: "
-            + ", ".join(f"'{name}'" for name in ignored)
-            + "."
+            f"The limits and locks of {listed(ignored)} are not used: these bones do not turn with the limb "
+            "that they belong to."
         )
     return np.array(limits), np.array(locked), warnings
 

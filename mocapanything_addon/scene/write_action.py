@@ -18,7 +18,7 @@ from .armature_space import check_armature
 from .bone_motion import BoneKeys, BoneState, drive
 from .bones import read_bones
 from .example_poses import CAPTURE_MARK
-from .obstacles import find_obstacles, has_playing_tracks
+from .obstacles import find_obstacles, has_playing_tracks, listed
 from .rotation_channels import RotationState, free_channels
 from .timing import motion_at_frames
 
@@ -77,9 +77,9 @@ def write_action(
     moved = drive(chain, states, rig, motion)
     warnings = find_obstacles(armature_object, [key.name for key in moved.keys])
     if moved.misplaced:
-        listed = ", ".join(f"'{bone}'" for bone in moved.misplaced)
         warnings.append(
-            f"{listed} cannot go where the motion asks: the location is locked or the bone is connected."
+            f"{listed(moved.misplaced)} cannot go where the motion asks: the location is locked or the bone "
+            "is connected."
         )
     key_rest = has_playing_tracks(armature_object)
     frames = np.arange(start, start + len(motion), dtype=np.float32)

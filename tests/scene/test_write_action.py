@@ -23,6 +23,7 @@ from scene_builders import (
 
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.jobs.errors import BadInputError
+from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.scene import compat
 from mocapanything_addon.scene.read_rig import read_rig
 from mocapanything_addon.scene.write_action import write_action
@@ -115,7 +116,7 @@ def test_feet_on_the_root_bone_follow_their_shins(connect_root):
     assert (np.abs(root_turns).max() > 0.01) == connect_root
 
 
-def test_stray_weights_on_dropped_bones_land_with_the_rest():
+def test_stray_weights_on_dropped_bones_land_with_the_rest(tmp_path):
     """A little skin on the bone above the body, and on a finger tip too small to be a joint."""
     rng = np.random.default_rng(5)
     specs = [*ik_foot_specs(), BoneSpec("Tip", (0.5, 0, 1.7), (0.6, 0, 1.7), "Root")]
@@ -126,6 +127,8 @@ def test_stray_weights_on_dropped_bones_land_with_the_rest():
     body = skin(armature, counts | {"Root": 1, "Tip": 1}, blend=False)
     rig = read_rig(armature)
     assert set(rig.follower_bones) == {"Root", "Tip"}
+    rig.save(tmp_path / "rig.npz")
+    rig = Rig.load(tmp_path / "rig.npz")
     solution = random_solution(rig, rng)
     write_action(armature, rig, solution, name="walk")
     assert_obeys(armature, body, rig, solution, frames=[0, 5, 11])
@@ -310,6 +313,34 @@ def test_constraints_and_drivers_that_fight_the_keys_are_named():
     assert "'Shin.L'" in constrained and "'Thigh.L'" in constrained
     assert "'Head'" not in constrained and "'Shin.R'" not in constrained
     assert any("Drivers" in w and "'Chest'" in w for w in written.warnings)
+
+
+def test_meshes_on_a_bone_move_with_it():
+    rng = np.random.default_rng(12)
+    armature = make_armature(ik_foot_specs())
+    skin(armature)
+    mesh = bpy.data.meshes.new("Hat")
+    mesh.from_pydata([(0, 0, 0), (0.1, 0, 0), (0, 0.1, 0)], [], [(0, 1, 2)])
+    hat = bpy.data.objects.new("Hat", mesh)
+    bpy.context.scene.collection.objects.link(hat)
+    hat.parent, hat.parent_type, hat.parent_bone = armature, "BONE", "Head"
+    hat.location = (0.1, 0.2, 0.3)
+    disturb_pose(armature, rng)
+    rig = read_rig(armature)
+    solution = random_solution(rig, rng)
+    write_action(armature, rig, solution, name="hat")
+    bpy.context.scene.frame_set(8)
+    wanted = skinned_vertices(rig, solution, 7)[-3:]
+    assert np.abs(evaluated_vertices(armature, hat) - wanted).max() < 1e-4
+
+
+def test_a_rest_position_is_pointed_out():
+    armature = make_armature(ik_foot_specs())
+    skin(armature)
+    rig = read_rig(armature)
+    armature.data.pose_position = "REST"
+    written = write_action(armature, rig, random_solution(rig, np.random.default_rng(0)), name="rest")
+    assert armature.data.pose_position == "REST" and any("Rest Position" in w for w in written.warnings)
 
 
 def test_nothing_remains_when_writing_fails(monkeypatch):
