@@ -25,13 +25,16 @@ from .likelihood import Evidence, Likelihood, subject_likelihood
 from .refine import refine_mask
 from .shots import ShotDetector, longest_shot
 from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
-from .window import NOTHING, borders_touched, box_of, follow_boxes
+from .window import borders_touched, box_of, follow_boxes
 
 ANALYSIS_AREA = 288 * 288
 """Pixels of a frame, at most, when the subject is looked for."""
 
 FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
+
+SURE = 4.0
+"""Log odds of a pixel that is the subject without doubt."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -266,9 +269,11 @@ def _find(
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
         subject = labels[index] == SUBJECT
-        boxes[index] = (
-            np.multiply(box_of(subject), factor) if subject.sum() > LEAST_AREA * subject.size else NOTHING
-        )
+        if subject.sum() <= LEAST_AREA * subject.size:
+            continue
+        # Ground that the subject never uncovers is half subject: it must not widen the window.
+        sure = subject & (likelihood.logit(index) > SURE)
+        boxes[index] = np.multiply(box_of(sure if sure.any() else subject), factor)
     return _FoundMasks(survey.info, likelihood, labels), boxes
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -18,16 +19,26 @@ LEAST_MARGIN = 1.1
 SMOOTHING_SECONDS = 0.25
 """Width (standard deviation) of the Gaussian over time."""
 
+STRAY = 0.1
+"""Parts of a mask smaller than this share of its largest part do not widen the window."""
+
 NOTHING = (np.nan,) * 4
 """Box of a frame without subject."""
 
 
 def box_of(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom edge of what is set, in pixels of the mask; ``NOTHING`` if nothing is."""
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(columns):
+    """Left, top, right, bottom edge of what is set, but for stray specks, in pixels of the mask.
+
+    ``NOTHING`` if nothing is set.
+    """
+    count, _, parts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count < 2:
         return NOTHING
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+    parts = parts[1:]
+    parts = parts[parts[:, cv2.CC_STAT_AREA] >= STRAY * parts[:, cv2.CC_STAT_AREA].max()]
+    low = parts[:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]]
+    high = low + parts[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    return (*low.min(axis=0).astype(float).tolist(), *high.max(axis=0).astype(float).tolist())
 
 
 def follow_boxes(
