@@ -87,8 +87,10 @@ def _mesh_triangles(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float32], NDArray[
 
 def _used(triangles: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Vertices that stand in a triangle, and the triangles by their new numbers."""
-    chosen, renumbered = np.unique(triangles, return_inverse=True)
-    return chosen.astype(np.int64), renumbered.reshape(-1, 3)
+    stands = np.zeros(int(triangles.max(initial=-1)) + 1, bool)
+    stands[triangles] = True
+    renumber = np.cumsum(stands) - 1
+    return np.nonzero(stands)[0], renumber[triangles]
 
 
 def thin_out(
@@ -118,10 +120,13 @@ def thin_out(
     coarse, fine = extent, extent / 4096.0
     for _ in range(14):
         cell = float(np.sqrt(coarse * fine))
-        if len(np.unique(_cells(place, extra, cell))) > max_vertices:
+        count = len(np.unique(_cells(place, extra, cell)))
+        if count > max_vertices:
             fine = cell
         else:
             coarse = cell
+            if count > 0.9 * max_vertices:
+                break
     _, cluster = np.unique(_cells(place, extra, coarse), return_inverse=True)
     cluster = cluster.reshape(-1)
     sizes = np.bincount(cluster)
