@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--quality", default="standard", choices=["fast", "standard", "best"])
     options = parser.parse_args(arguments)
-    folder: Path = options.output
+    folder: Path = options.output.absolute()
     started = time.monotonic()
     code = run_capture(options.sample, folder, options.quality)
     if code != 0:
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = {name: figures.to_dict() for name, figures in accuracy.items()}
     (folder / "accuracy.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     draw_comparison(shown, options.sample, folder)
-    print(f"\nCaptured {len(shown.times)} frames in {seconds:.0f} s. In {folder.resolve()}:")
+    print(f"\nCaptured {len(shown.times)} frames in {seconds:.0f} s. In {folder}:")
     for path in sorted(folder.iterdir()):
         what = EXPLANATIONS.get(path.name) or EXPLANATIONS.get(path.suffix, "")
         print(f"  {path.name:<22} {what}")
