@@ -151,6 +151,8 @@ class NormalEquations:
             step[held] = values[held]
             right = right - self.multiply(step)
         kept = np.nonzero(~held.all(axis=0))[0]
+        if len(kept) == 0:
+            return step
         damping = np.broadcast_to(damping, right.shape)
         solution = self._block_cholesky(kept, held[:, kept], damping[:, kept], right[:, kept])
         step[:, kept] = np.where(held[:, kept], step[:, kept], solution)

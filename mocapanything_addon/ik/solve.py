@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from .kinematics import State
 from .limits.bounded_step import bounded_step
@@ -69,7 +70,8 @@ class SolveSettings:
     translation_scale: float = 0.15
     """Of the skeleton's size."""
     max_turn: float = 0.6
-    """Radians a joint turns in one step at most; a frame that wants more takes its whole step shorter."""
+    """Radians a joint turns in one step at most; a frame that wants more takes its whole step shorter,
+    and so do those around it."""
     max_translation: float = 0.25
     """Of the skeleton's size."""
 
@@ -149,40 +151,40 @@ def solve(
     state = State(skeleton, inside_limits(skeleton, motion))
     system, costs = linearise(state, terms)
     level, raise_by = settings.damping, 2.0
-    unknowns = system.gradient.size
     converged, iteration = False, 0
-    while iteration < settings.max_iterations and not converged:
+    while iteration < settings.max_iterations and not converged and level < MOST_DAMPING:
         if progress is not None:
             progress(iteration, settings.max_iterations)
         iteration += 1
+        total = sum(costs)
+        enough = settings.tolerance * (total + system.gradient.size)
         try:
             change = _limited_step(state, system, settings, level, held)
         except np.linalg.LinAlgError:
-            level, raise_by = level * raise_by, raise_by * 2.0
-            continue
-        predicted = -system.predicted_change(change)
-        total = sum(costs)
-        if predicted <= 0.1 * settings.tolerance * (total + unknowns):
+            predicted = fall = -np.inf
+        else:
+            predicted = -system.predicted_change(change)
+            candidate = State(skeleton, apply_step(state, change))
+            fall = total - sum(term.cost(candidate) for term in terms)
+        # A short step of a heavily damped system says nothing about what is left to gain.
+        undamped = level <= settings.damping
+        if undamped and 0.0 <= predicted <= 0.1 * enough:
             converged = True
-            break
-        candidate = State(skeleton, apply_step(state, change))
-        fall = total - sum(term.cost(candidate) for term in terms)
-        if not fall > 0.0:
-            level, raise_by = level * raise_by, raise_by * 2.0
-            converged = level > MOST_DAMPING
-            continue
-        level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3)
-        level, raise_by = max(level, LEAST_DAMPING), 2.0
-        converged = fall <= settings.tolerance * (total + unknowns)
-        state = candidate
-        if not converged:
+        elif predicted > 0.0 and fall > 0.0:
+            state = candidate
             system, costs = linearise(state, terms)
-    costs = tuple(term.cost(state) for term in terms)
+            converged = undamped and fall <= enough
+            level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3)
+            level, raise_by = max(level, LEAST_DAMPING), 2.0
+        else:
+            level, raise_by = level * raise_by, raise_by * 2.0
     return state.motion, SolveReport(sum(costs), costs, iteration, converged)
 
 
-LEAST_DAMPING = 1e-6
+LEAST_DAMPING = 1e-2
 MOST_DAMPING = 1e12
+REINED_IN = 3
+"""Frames either side of one whose step is cut short."""
 
 
 def linearise(state: State, terms: Sequence[Term]) -> tuple[NormalEquations, tuple[float, ...]]:
@@ -207,4 +209,7 @@ def _limited_step(
     turns = np.linalg.norm(change[:, 3:].reshape(len(change), -1, 3), axis=-1).max(axis=1)
     shift = np.linalg.norm(change[:, :3], axis=1)
     excess = np.maximum(turns / settings.max_turn, shift / (settings.max_translation * skeleton.size))
-    return change / np.maximum(excess, 1.0)[:, None]
+    share = 1.0 / np.maximum(excess, 1.0)
+    # A frame that goes less far takes its neighbours along, or the step would tear the motion apart.
+    share = uniform_filter1d(minimum_filter1d(share, 2 * REINED_IN + 1), 2 * REINED_IN + 1)
+    return change * share[:, None]

@@ -91,7 +91,7 @@ def geometric_start(
         carried = turned[:, parents]
         local = clamped(skeleton, generation, carried.swapaxes(-1, -2) @ wanted)
         local_rotations[:, generation] = local
-        turned[:, generation] = carried @ local
+        turned[:, generation] = rotations.without_drift(carried @ local)
     return Motion(translation, local_rotations)
 
 

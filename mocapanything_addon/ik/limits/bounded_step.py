@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A step that knows where the joints' ranges end.
 
-Minimising the quadratic model within bounds by an active set: unknowns at a bound that want to go beyond it
-are held (D. Bertsekas, "Projected Newton methods", 1982), the others are solved for; those that then pass a
-bound are held there and the rest is solved again, so that the joints around take over what a joint at its end
-cannot do.
+Minimising the quadratic model within bounds by a primal-dual active set (M. Hintermüller, K. Ito, K. Kunisch,
+"The primal-dual active set strategy as a semismooth Newton method", 2002): unknowns that pass a bound are
+held at it and the rest is solved again, so that the joints around take over what a joint at its end cannot
+do; unknowns that are held but would rather come back inside are let go.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ from ..normal_equations import NormalEquations
 from ..parameters import step_bounds
 
 Array = NDArray[np.float64]
-ROUNDS = 3
-"""Solves a step; what still passes a bound after the last is cut off."""
+ROUNDS = 6
+"""Solves a step at most; the best of what they gave, cut off at the bounds, is taken."""
 AT_BOUND = 1e-9
-"""Radians."""
+NEAR_BOUND = 1e-4
+"""Radians: a bound passed by less is not worth another solve."""
+WORTH_A_SOLVE = 0.02
+"""Share by which a solve must have improved on those before it for another to follow."""
+LEAST_SHARE = 1e-6
+"""Of a step, before it is given up."""
 
 
 def bounded_step(
@@ -42,13 +47,35 @@ def bounded_step(
         return system.solve(damping, fixed)
     lower, upper = bounds
     downhill = -system.gradient
-    fixed |= ((lower > -AT_BOUND) & (downhill < 0.0)) | ((upper < AT_BOUND) & (downhill > 0.0))
+    active = ((lower > -AT_BOUND) & (downhill < 0.0)) | ((upper < AT_BOUND) & (downhill > 0.0))
+    active &= ~fixed
     values = np.zeros_like(downhill)
-    for _ in range(ROUNDS):
-        step = system.solve(damping, fixed, values)
-        beyond = ((step < lower) | (step > upper)) & ~fixed
-        if not beyond.any():
+    best, lowest = values, 0.0
+
+    def gain(step: Array) -> tuple[float, Array]:
+        pull = system.multiply(step) + damping * step
+        return float((step * (0.5 * pull - downhill)).sum()), downhill - pull
+
+    for number in range(ROUNDS):
+        wanted = system.solve(damping, fixed | active, values)
+        step = np.clip(wanted, lower, upper)
+        cost, force = gain(step)
+        improved = cost < lowest * (1.0 + WORTH_A_SOLVE) - 1e-300
+        if number == 0:
+            first = wanted
+        if cost < lowest:
+            best, lowest = step, cost
+        beyond = (wanted < lower - NEAR_BOUND) | (wanted > upper + NEAR_BOUND)
+        pressed = np.where(values <= lower, force < 0.0, force > 0.0)
+        following = ((active & pressed) | beyond) & ~fixed
+        if (number and not improved) or (following == active).all():
             break
-        values[beyond] = np.clip(step, lower, upper)[beyond]
-        fixed |= beyond
-    return np.clip(step, lower, upper)
+        active = following
+        values = np.where(active, step, 0.0)
+    # Going the first way only a part of it is downhill, if only the part is small enough (Bertsekas).
+    share = 1.0
+    while lowest == 0.0 and share > LEAST_SHARE:
+        share *= 0.25
+        step = np.clip(share * first, lower, upper)
+        best, lowest = step, min(gain(step)[0], 0.0)
+    return best

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The block-banded system against the same system written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skeletons import random_motion, random_skeleton
+
+from mocapanything_addon.ik.kinematics import State
+from mocapanything_addon.ik.normal_equations import NormalEquations
+
+
+def filled(seed: int, frames: int, *, pairs: bool = True, blocks: bool = True) -> NormalEquations:
+    rng = np.random.default_rng(seed)
+    skeleton = random_skeleton(seed, 4)
+    state = State(skeleton, random_motion(skeleton, seed, frames))
+    size = skeleton.parameter_count
+    system = NormalEquations(frames, size)
+    for t in range(frames):
+        system.add(t, rng.normal(size=(2 * size, size)), rng.normal(size=2 * size))
+    if pairs:
+        for t in range(frames - 1):
+            rows = rng.normal(size=(2, 9, size))
+            first, second = (t, t + 1) if t % 2 else (t + 1, t)
+            system.add_geometric_pair(state, first, second, *rows, rng.normal(size=9))
+    if blocks and frames > 2:
+        system.add_joint_blocks(slice(0, frames - 2), 2, 0.3 * rng.normal(size=(frames - 2, size // 3, 3, 3)))
+        system.add_joint_blocks(slice(0, frames - 1), 1, 0.3 * rng.normal(size=(frames - 1, size // 3, 3, 3)))
+        system.add_joint_blocks(slice(None), 0, np.tile(np.eye(3), (frames, size // 3, 1, 1)))
+    return system
+
+
+def written_out(system: NormalEquations) -> np.ndarray:
+    size, frames = system.parameter_count, system.frame_count
+    full = np.zeros((frames * size, frames * size))
+    for t in range(frames):
+        here = slice(t * size, (t + 1) * size)
+        full[here, here] = system.hessian[t]
+        for apart in (1, 2):
+            block = system.coupling(apart, t)
+            if block is not None:
+                there = slice((t + apart) * size, (t + apart + 1) * size)
+                full[here, there], full[there, here] = block, block.T
+    return full
+
+
+@given(st.integers(0, 10_000), st.integers(1, 7), st.booleans(), st.booleans())
+def test_solution_equals_the_dense_one(seed: int, frames: int, pairs: bool, blocks: bool) -> None:
+    system = filled(seed, frames, pairs=pairs, blocks=blocks)
+    rng = np.random.default_rng(seed)
+    damping = rng.uniform(1.0, 2.0, system.parameter_count)
+    held = rng.random(system.gradient.shape) < 0.2
+    held[:, 5] = True
+    values = rng.normal(size=held.shape)
+    step = system.solve(damping, held, values)
+    full = written_out(system) + np.diag(np.tile(damping, frames))
+    known = np.where(held, values, 0.0).reshape(-1)
+    free = ~held.reshape(-1)
+    right = -(system.gradient.reshape(-1) + written_out(system) @ known)
+    expected = known.copy()
+    expected[free] = np.linalg.solve(full[np.ix_(free, free)], right[free])
+    assert np.allclose(step.reshape(-1), expected, atol=1e-8)
+    assert np.array_equal(step[held], values[held])
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6))
+def test_product_and_predicted_change_equal_the_dense_ones(seed: int, frames: int) -> None:
+    system = filled(seed, frames)
+    step = np.random.default_rng(seed).normal(size=system.gradient.shape)
+    full, flat = written_out(system), step.reshape(-1)
+    assert np.allclose(system.multiply(step).reshape(-1), full @ flat)
+    change = system.gradient.reshape(-1) @ flat + 0.5 * flat @ full @ flat
+    assert system.predicted_change(step) == pytest.approx(change)
+
+
+def test_a_pair_is_the_same_from_either_end() -> None:
+    skeleton = random_skeleton(0, 4)
+    state = State(skeleton, random_motion(skeleton, 0, 3))
+    rng = np.random.default_rng(0)
+    rows, residuals = rng.normal(size=(2, 20, skeleton.parameter_count)), rng.normal(size=20)
+    forwards, backwards = (NormalEquations(3, skeleton.parameter_count) for _ in range(2))
+    forwards.add_geometric_pair(state, 0, 2, rows[0], rows[1], residuals)
+    backwards.add_geometric_pair(state, 2, 0, rows[1], rows[0], residuals)
+    assert np.allclose(written_out(forwards), written_out(backwards))
+    assert np.linalg.eigvalsh(written_out(forwards)).min() > -1e-9
+
+
+def test_frames_too_far_apart_cannot_be_coupled() -> None:
+    system = NormalEquations(9, 6)
+    with pytest.raises(ValueError, match="3 apart"):
+        system.add_joint_blocks(slice(0, 6), 3, np.zeros((6, 2, 3, 3)))
+
+
+def test_a_system_without_evidence_needs_damping() -> None:
+    system = NormalEquations(2, 6)
+    nothing = np.zeros((2, 6), bool)
+    with pytest.raises(np.linalg.LinAlgError, match="frame 0"):
+        system.solve(np.zeros(6), nothing)
+    assert np.array_equal(system.solve(np.ones(6), nothing), np.zeros((2, 6)))
+
+
+def test_all_unknowns_held_is_no_system() -> None:
+    system = filled(1, 3)
+    held = np.ones_like(system.gradient, dtype=bool)
+    assert np.array_equal(system.solve(np.ones(system.parameter_count), held), np.zeros_like(system.gradient))
