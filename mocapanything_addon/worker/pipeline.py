@@ -19,6 +19,7 @@ from ..fit.body import Body
 from ..fit.camera_guess import guess_camera
 from ..fit.clip import SubjectClip
 from ..fit.confidence import judge
+from ..fit.cues import ranked_by_cues
 from ..fit.evidence.flow import FlowField
 from ..fit.expected_pose import ExpectedPose
 from ..fit.frames import Frames
@@ -74,7 +75,7 @@ def run(
         clip, said = make_clip(request.video, settings, Path(scratch), progress)
         warnings += said
         problem = _problem(rig, clip, settings)
-        ranked = search_start(problem, settings.quality, progress)
+        ranked = ranked_by_cues(problem, search_start(problem, settings.quality, progress))
         if is_uncertain(ranked):
             warnings.append(
                 "It is uncertain which way the character faces in the video. Check the heading in the result."
