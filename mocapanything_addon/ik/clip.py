@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +67,12 @@ class IKSettings:
     contact_sigma: float = 0.0005
     pin_sigma: float = 0.0001
     solver: SolveSettings = field(default_factory=SolveSettings)
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, int | float) and not value > 0.0:
+                raise ValueError(f"{item.name} must be positive, found {value}")
 
 
 class Solution(NamedTuple):

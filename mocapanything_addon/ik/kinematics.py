@@ -52,7 +52,7 @@ class State:
     def __init__(self, skeleton: Skeleton, motion: Motion) -> None:
         self.skeleton = skeleton
         self.motion = motion
-        self.surfaces: dict[tuple[int, int], object] = {}
+        self.surfaces: dict[tuple[object, int], object] = {}
         """Posed skins by skin and frame, kept by :meth:`Skin.at`."""
 
     @property
@@ -151,11 +151,9 @@ def add_joint_information(state: State, system: NormalEquations, information: Ar
     carries = np.ones((len(below), len(below)))
     carries[1:, 0] = 0.0
     carries[1:, 1:] = skeleton.is_ancestor[np.ix_(skeleton.moving, skeleton.moving)]
-    # Row j, column k of the product is right where j carries k; the other half is its mirror image.
-    own = np.kron(np.eye(len(below)), np.ones((3, 3)))
-    strict = np.kron(carries, np.ones((3, 3))) - own
-    system.hessian += products * own
-    products *= strict
+    # Row j, column k of the product is right where j carries k; the other half is its mirror image, and the
+    # blocks on the diagonal, which are their own mirror image, are counted half twice.
+    products *= np.kron(carries - 0.5 * np.eye(len(below)), np.ones((3, 3)))
     system.hessian += products
     system.hessian += np.swapaxes(products, -1, -2)
     torques = below @ wrenches

@@ -147,7 +147,7 @@ class Skin:
         """The surface in one frame of a state, kept with the state unless all frames would take much
         memory.
         """
-        key = (id(self), frame)
+        key = (self, frame)
         known = state.surfaces.get(key)
         if isinstance(known, PosedSkin):
             return known
@@ -168,7 +168,9 @@ class PosedSkin:
         self.skin = skin
         self.axes = state.axes[frame]
         turned = state.pose.global_rotations[frame].astype(np.float32)
-        positions = state.pose.positions[frame].astype(np.float32)
+        self.positions = state.pose.positions[frame]
+        """(J, 3) the joints."""
+        positions = self.positions.astype(np.float32)
         joints = skin.skin_joints
         self._carried = np.einsum("vkij,vkj->vki", turned[joints], skin.rest_arms)
         self._carried += skin.weights32[..., None] * positions[joints]

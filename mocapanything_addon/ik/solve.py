@@ -188,9 +188,17 @@ REINED_IN = 3
 
 
 def linearise(state: State, terms: Sequence[Term]) -> tuple[NormalEquations, tuple[float, ...]]:
-    """All terms at a state: the system and their costs."""
+    """All terms at a state: the system and their costs.
+
+    Raises:
+        ValueError: a term's cost is not a finite number; the message names the term.
+    """
     system = NormalEquations(state.frame_count, state.skeleton.parameter_count)
-    return system, tuple(term.linearise(state, system) for term in terms)
+    costs = tuple(term.linearise(state, system) for term in terms)
+    for term, cost in zip(terms, costs, strict=True):
+        if not np.isfinite(cost):
+            raise ValueError(f"the cost of {type(term).__name__} is {cost}: its evidence must be finite")
+    return system, costs
 
 
 def _limited_step(

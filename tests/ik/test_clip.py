@@ -314,3 +314,8 @@ def test_targets_that_do_not_fit_are_refused(target: Target, message: str) -> No
 def test_a_frame_rate_must_be_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         solve_clip(chain(3), Target(np.zeros((4, 3, 3))), 0.0)
+
+
+def test_widths_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="rotation_sigma must be positive, found -1"):
+        IKSettings(rotation_sigma=-1.0)

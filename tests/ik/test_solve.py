@@ -122,3 +122,10 @@ def test_no_terms_no_movement() -> None:
     motion, report = solve(skeleton, start, [])
     assert report.converged and report.cost == 0.0
     assert np.allclose(motion.local_rotations, start.local_rotations, atol=1e-12)
+
+
+def test_evidence_that_is_not_finite_is_named() -> None:
+    skeleton, start, _ = problem(8)
+    targets = np.full((4, 9, 3), np.nan)
+    with pytest.raises(ValueError, match="cost of JointPositions is nan"):
+        solve(skeleton, start, [JointPositions(targets, np.ones((4, 9)), 0.1)])

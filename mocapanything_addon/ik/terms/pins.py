@@ -10,48 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import rotations
-from ..kinematics import State, add_joint_information
 from ..limits.ranges import inside_limits
 from ..motion import Motion
-from ..normal_equations import NormalEquations
 from ..skeleton import Skeleton
+from .held_points import HeldPoints
 
 if TYPE_CHECKING:
     from ..target import Pin
 
-Array = NDArray[np.float64]
 
+class Pins(HeldPoints):
+    """Pinned positions, see :class:`HeldPoints`.
 
-class Pins:
-    """Positions: cost 1/2 sum of |p - pinned|^2 / sigma^2 with a sigma that leaves no visible slip.
-
-    Rotations and whole poses are no term: :func:`pinned_unknowns` takes them out of the system.
+    Pinned rotations and whole poses are no term: :func:`pinned_unknowns` takes them out of the system.
     """
 
     def __init__(self, pins: Sequence[Pin], first_frame: int, sigma: float) -> None:
-        """``pins`` with a position; ``first_frame``: the frame the motion begins with; ``sigma``: armature
-        units.
-        """
-        self.sigma = sigma
-        self.frames = np.array([p.frame - first_frame for p in pins], int)
-        self.joints = np.array([p.joint for p in pins], int)
-        self.points = np.array([p.position for p in pins], float).reshape(-1, 3)
-
-    def _away(self, state: State) -> Array:
-        return (state.pose.positions[self.frames, self.joints] - self.points) / self.sigma
-
-    def cost(self, state: State) -> float:
-        return 0.5 * float((self._away(state) ** 2).sum())
-
-    def linearise(self, state: State, system: NormalEquations) -> float:
-        away = self._away(state)
-        shape = (state.frame_count, state.skeleton.joint_count, 3)
-        information, gradient = np.zeros((*shape, 3)), np.zeros(shape)
-        place = (self.frames, self.joints)
-        np.add.at(information, place, np.eye(3) / self.sigma**2)
-        np.add.at(gradient, place, away / self.sigma)
-        add_joint_information(state, system, information, gradient)
-        return 0.5 * float((away**2).sum())
+        """``pins``: with positions; ``first_frame``: that of the motion; ``sigma``: armature units."""
+        super().__init__(
+            np.array([p.frame - first_frame for p in pins], np.int64),
+            np.array([p.joint for p in pins], np.int64),
+            np.array([p.position for p in pins], float).reshape(-1, 3),
+            sigma,
+        )
 
 
 def pinned_unknowns(
