@@ -10,6 +10,7 @@ import numpy as np
 from ..ik.kinematics import State
 from ..ik.motion import Motion
 from ..ik.solve import Term, step
+from .lost_limbs import lost_limb_terms
 from .problem import Problem
 from .sight import Sight, look
 from .terms import correspondence_terms, expected_pose_terms, place_terms
@@ -56,5 +57,7 @@ def fit_frame(
         terms = list(standing)
         if sight.silhouette is not None:
             terms += place_terms(problem, [(0, frame, sight.silhouette)])
+        if sight.lost is not None:
+            terms += lost_limb_terms(problem, frame, sight.lost)
         motion, _ = step(problem.body.skeleton, motion, terms)
     return motion

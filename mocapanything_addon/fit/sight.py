@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..ik.skinning import PosedSkin
 from .evidence.observations import PlaceObservations
 from .evidence.silhouette import silhouette_observations
+from .lost_limbs import LostJoints, find_lost_limbs
 from .problem import Problem
 from .renderer import Rendering
 from .sampling import MeshPoints, draw_visible, to_source
@@ -28,6 +29,8 @@ class Sight:
     silhouette: PlaceObservations | None
     overlap: float
     """Intersection over union of the posed mesh and the mask, inside the image; 0 without a subject."""
+    lost: LostJoints | None
+    """Joints of limbs that should be elsewhere; None where nothing is missing."""
     visible_area: NDArray[np.float64]
     """(J,) how much of each joint's own surface is visible and on the subject, the fit's pixels squared."""
 
@@ -48,19 +51,21 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
     points, at = draw_visible(rendering, body.mesh.face_joints, problem.samples, problem.rng)
     if not frames.has_subject[frame]:
         nothing = np.zeros(body.skeleton.joint_count)
-        return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, nothing)
+        return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, None, nothing)
     mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
     on = mask[at[:, 1], at[:, 0]]
     silhouette = silhouette_observations(
         rendering, crop, frames.contour(frame, level), trusted, sigma=sigma, rng=problem.rng
     )
+    area = _visible_area(problem, rendering, mask)
     return Sight(
         frame=frame,
         points=points[on],
         pixels=to_source(at[on], crop),
         silhouette=silhouette,
         overlap=outline_overlap(rendering.mask, mask, trusted),
-        visible_area=_visible_area(problem, rendering, mask) / (crop.scale * problem.pixel[frame]) ** 2,
+        lost=find_lost_limbs(problem, posed.positions, rendering, crop, mask, trusted, area),
+        visible_area=area / (crop.scale * problem.pixel[frame]) ** 2,
     )
 
 

@@ -15,6 +15,7 @@ from ..ik.solve import Term, step
 from .evidence.flow import flow_observations
 from .evidence.observations import PlaceObservations
 from .frame_fit import NARROW, fit_frame, look_at
+from .lost_limbs import lost_limb_terms
 from .problem import Problem, Progress
 from .sight import Sight
 from .start import Hypothesis, align
@@ -111,6 +112,8 @@ def _follow(
         terms = list(standing)
         if seen.silhouette is not None:
             terms += place_terms(problem, [(0, frame, seen.silhouette)])
+        if seen.lost is not None:
+            terms += lost_limb_terms(problem, frame, seen.lost)
         guess, _ = step(body.skeleton, guess, terms)
         seen = look_at(problem, guess, frame, sigma=WIDE if i + 1 < steps // 2 else NARROW)
     return guess, seen
