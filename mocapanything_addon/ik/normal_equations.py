@@ -45,8 +45,8 @@ class NormalEquations:
         """As :meth:`add`, with rows (N, 3 (1 + M)) by translation and rotation vectors in armature space.
 
         Column c (1 + M) + m is component c of the root's translation (m = 0) or of the rotation vector of
-        moving joint m - 1. The unknowns' own axes are multiplied on after the product, on P rows instead of
-        N.
+        moving joint m - 1. The unknowns' own axes are multiplied on after the product,
+        on P rows instead of N.
         """
         axes = state.axes[frame]
         self.hessian[frame] += _by_unknowns(rows.T @ rows, axes, axes)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the motion that agrees best with a list of terms: Gauss-Newton with Levenberg-Marquardt damping, whole
-clip.
+"""Find the motion that agrees best with a list of terms.
 
-The cost is the sum of the terms' costs. One step linearises every term at the current motion, adds all to one
+Gauss-Newton with Levenberg-Marquardt damping, all frames of the clip together. The cost is the sum of the terms' costs. One step linearises every term at the current motion, adds all to one
 block-banded system (normal_equations.py), solves it within the joints' ranges (limits/bounded_step.py) and
 applies the result (parameters.py). Ranges and locks therefore hold exactly in every motion this module
 returns.
@@ -31,6 +30,10 @@ from .skeleton import Skeleton
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 """Called with the iterations done and the most there can be; may raise to end the solve."""
+LEAST_DAMPING = 1e-2
+MOST_DAMPING = 1e12
+REINED_IN = 3
+"""Frames either side of one whose step is cut short."""
 
 
 class Term(Protocol):
@@ -43,11 +46,16 @@ class Term(Protocol):
         ...
 
     def linearise(self, state: State, system: NormalEquations) -> float:
-        """Add J^T J and J^T r to the system (its ``add*`` methods, or ``hessian`` and ``gradient``
-        themselves).
+        """Add J^T J and J^T r to the system; return the cost.
 
         r are the residuals over their standard deviation, times the root of their robust weight; J their
-        derivative by the unknowns of parameters.py. Returns the cost.
+        derivative by the unknowns of parameters.py. Ways to add, from what the residuals depend on:
+
+        - joint positions: ``kinematics.add_joint_information``.
+        - points of the surface in one frame or in two: ``PosedSkin.geometric_rows`` with
+          ``NormalEquations.add_geometric`` or ``add_geometric_pair``.
+        - each joint's own rotation, over time too: ``State.body_axes`` with ``add_joint_blocks``.
+        - anything else in one frame: ``add``, or ``hessian`` and ``gradient`` themselves.
         """
         ...
 
@@ -70,8 +78,9 @@ class SolveSettings:
     translation_scale: float = 0.15
     """Of the skeleton's size."""
     max_turn: float = 0.6
-    """Radians a joint turns in one step at most; a frame that wants more takes its whole step shorter,
-    and so do those around it."""
+    """Radians a joint turns in one step at most. A frame that wants more takes its whole step shorter, and so
+    do the frames around it that it is coupled with.
+    """
     max_translation: float = 0.25
     """Of the skeleton's size."""
 
@@ -107,11 +116,11 @@ def step(
     settings: SolveSettings | None = None,
     held: NDArray[np.bool_] | None = None,
 ) -> tuple[Motion, StepReport]:
-    """One damped Gauss-Newton step at the damping level of the settings, taken without asking whether it
-    helped.
+    """One damped Gauss-Newton step at the settings' damping level, taken without asking whether it helped.
 
     For evidence that is gathered anew at every motion, such as what a render shows, where costs before and
-    after a step do not compare.
+    after a step do not compare. Frames that no term couples do not influence each other: many guesses at one
+    frame can be improved as the frames of one motion.
 
     Args:
         skeleton: the joints.
@@ -181,12 +190,6 @@ def solve(
     return state.motion, SolveReport(sum(costs), costs, iteration, converged)
 
 
-LEAST_DAMPING = 1e-2
-MOST_DAMPING = 1e12
-REINED_IN = 3
-"""Frames either side of one whose step is cut short."""
-
-
 def linearise(state: State, terms: Sequence[Term]) -> tuple[NormalEquations, tuple[float, ...]]:
     """All terms at a state: the system and their costs.
 
@@ -218,6 +221,7 @@ def _limited_step(
     shift = np.linalg.norm(change[:, :3], axis=1)
     excess = np.maximum(turns / settings.max_turn, shift / (settings.max_translation * skeleton.size))
     share = 1.0 / np.maximum(excess, 1.0)
-    # A frame that goes less far takes its neighbours along, or the step would tear the motion apart.
-    share = uniform_filter1d(minimum_filter1d(share, 2 * REINED_IN + 1), 2 * REINED_IN + 1)
+    if system.reach:
+        # A frame that goes less far holds its neighbours back, or the step would tear the motion apart.
+        share = uniform_filter1d(minimum_filter1d(share, 2 * REINED_IN + 1), 2 * REINED_IN + 1)
     return change * share[:, None]

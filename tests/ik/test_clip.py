@@ -48,7 +48,7 @@ def check_promises(skeleton: Skeleton, solution: Solution, frames: int) -> None:
     assert np.allclose(pose.global_rotations, expected, atol=1e-9)
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000))
 def test_positions_of_a_motion_are_found_again(seed: int) -> None:
     skeleton = random_skeleton(seed, 12)
@@ -60,7 +60,7 @@ def test_positions_of_a_motion_are_found_again(seed: int) -> None:
     assert not solution.ignored
 
 
-@settings(max_examples=10)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000))
 def test_rotations_are_found_again_where_children_show_them(seed: int) -> None:
     skeleton = random_skeleton(seed, 14)
@@ -77,7 +77,7 @@ def test_rotations_are_found_again_where_children_show_them(seed: int) -> None:
     assert np.degrees(angles.max(initial=0.0)) < 5.0
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000))
 def test_ranges_hold_for_targets_that_cannot_be_reached(seed: int) -> None:
     skeleton = random_skeleton(seed, 10, limited=0.7)
