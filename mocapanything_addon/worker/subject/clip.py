@@ -34,7 +34,10 @@ FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
 SURE = 4.0
-"""Log odds of a pixel that is the subject without doubt."""
+"""Log odds of a pixel that is the subject without doubt, where motion tells it."""
+
+MOSTLY = 0.3
+"""Share of the subject that must be sure for the window to follow the sure part alone."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -271,9 +274,11 @@ def _find(
         subject = labels[index] == SUBJECT
         if subject.sum() <= LEAST_AREA * subject.size:
             continue
-        # Ground that the subject never uncovers is half subject: it must not widen the window.
-        sure = subject & (likelihood.logit(index) > SURE)
-        boxes[index] = np.multiply(box_of(sure if sure.any() else subject), factor)
+        if likelihood.evidence is Evidence.MOTION:
+            # Ground that the subject never uncovers is half subject: it must not widen the window.
+            sure = subject & (likelihood.logit(index) > SURE)
+            subject = sure if sure.sum() > MOSTLY * subject.sum() else subject
+        boxes[index] = np.multiply(box_of(subject), factor)
     return _FoundMasks(survey.info, likelihood, labels), boxes
 
 
