@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from ..fit.camera_guess import guess_camera
 from ..fit.clip import SubjectClip
 from ..fit.confidence import judge
 from ..fit.cues import ranked_by_cues
+from ..fit.elevation import find_elevation, looking_down
 from ..fit.evidence.flow import FlowField
 from ..fit.expected_pose import ExpectedPose
 from ..fit.frames import Frames
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
+STANDARD_ROUNDS, BEST_ROUNDS = 10, 25
+"""Of the last solve of the whole clip."""
 LIMIT_TOLERANCE = 1e-6
 """Radians: rounding, not a violation."""
 
@@ -80,16 +84,19 @@ def run(
             warnings.append(
                 "It is uncertain which way the character faces in the video. Check the heading in the result."
             )
-        stride = 2 if settings.quality is Quality.FAST else 1
-        result = track(problem, ranked[0], progress, stride=stride)
-        if networks is not None:
-            pose = forward(problem.body.skeleton, result.motion)
-            proposals = propose(networks, problem, clip, job.load_views(), pose, progress)
-            log.info("networks: %.0f %% of the points are sure enough", 100 * proposals.used_share)
-            problem = proposals.problem
+        result = track(problem, ranked[0], progress, stride=2 if settings.quality is Quality.FAST else 1)
+        problem, motion = looking_down(problem, result.motion, find_elevation(problem, result.motion))
+        result = replace(result, motion=motion)
         if settings.quality is not Quality.FAST:
-            rounds = 5 if settings.quality is Quality.STANDARD else 9
-            result = fit_whole_clip(problem, result.motion, progress, rounds=rounds)
+            result = fit_whole_clip(problem, motion, progress)
+            problem, motion = looking_down(problem, result.motion, find_elevation(problem, result.motion))
+            if networks is not None:
+                pose = forward(problem.body.skeleton, motion)
+                proposals = propose(networks, problem, clip, job.load_views(), pose, progress)
+                log.info("networks: %.0f %% of the points are sure enough", 100 * proposals.used_share)
+                problem = proposals.problem
+            rounds = STANDARD_ROUNDS if settings.quality is Quality.STANDARD else BEST_ROUNDS
+            result = fit_whole_clip(problem, motion, progress, rounds=rounds)
         confidence = judge(problem, result.motion, progress)
         if request.overlay:
             with replacing_file(job.overlay_path) as temporary:
