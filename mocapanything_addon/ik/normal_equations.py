@@ -19,6 +19,10 @@ from .kinematics import State
 Array = NDArray[np.float64]
 REACH = 2
 """A frame is coupled to at most this many frames after it."""
+ROUNDING = (0.0, 1e-6, 1e-5, 1e-4)
+"""Shares of the diagonal that are added, each when the one before was not enough: evidence of surfaces is
+summed in float32, and where a point all but touches the camera the rounding of its share outweighs all else.
+"""
 
 
 class NormalEquations:
@@ -153,8 +157,15 @@ class NormalEquations:
         kept = np.nonzero(~held.all(axis=0))[0]
         if len(kept) == 0:
             return step
-        damping = np.broadcast_to(damping, right.shape)
-        solution = self._block_cholesky(kept, held[:, kept], damping[:, kept], right[:, kept])
+        damping = np.broadcast_to(damping, right.shape)[:, kept]
+        scale = np.einsum("tpp->tp", self.hessian)[:, kept]
+        for share in ROUNDING:
+            try:
+                solution = self._block_cholesky(kept, held[:, kept], damping + share * scale, right[:, kept])
+                break
+            except np.linalg.LinAlgError:
+                if share == ROUNDING[-1]:
+                    raise
         step[:, kept] = np.where(held[:, kept], step[:, kept], solution)
         return step
 

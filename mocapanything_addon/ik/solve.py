@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find the motion that agrees best with a list of terms.
 
-Gauss-Newton with Levenberg-Marquardt damping, all frames of the clip together. The cost is the sum of the terms' costs. One step linearises every term at the current motion, adds all to one
-block-banded system (normal_equations.py), solves it within the joints' ranges (limits/bounded_step.py) and
-applies the result (parameters.py). Ranges and locks therefore hold exactly in every motion this module
-returns.
+Gauss-Newton with Levenberg-Marquardt damping, all frames of the clip together. The cost is the sum of the
+terms' costs. One step linearises every term at the current motion, adds all to one block-banded system
+(normal_equations.py), solves it within the joints' ranges (limits/bounded_step.py) and applies the result
+(parameters.py). Ranges and locks therefore hold exactly in every motion this module returns.
 
 A new term is a class with two methods, see :class:`Term`, and no base class.
 """

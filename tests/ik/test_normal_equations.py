@@ -106,3 +106,19 @@ def test_all_unknowns_held_is_no_system() -> None:
     system = filled(1, 3)
     held = np.ones_like(system.gradient, dtype=bool)
     assert np.array_equal(system.solve(np.ones(system.parameter_count), held), np.zeros_like(system.gradient))
+
+
+def test_rounding_of_single_precision_does_not_end_the_solve() -> None:
+    """Rows that differ by 1e5 in size, summed in float32: the product is a little indefinite."""
+    rng = np.random.default_rng(2)
+    skeleton = random_skeleton(2, 30)
+    state = State(skeleton, random_motion(skeleton, 2, 2))
+    size = skeleton.parameter_count
+    system = NormalEquations(2, size)
+    for _ in range(3):
+        rows = (rng.normal(size=(2, 40, 3)) @ rng.normal(size=(3, size)) * 1e5).astype(np.float32)
+        system.add_geometric_pair(state, 0, 1, rows[0], rows[1], rng.normal(size=40))
+    assert np.linalg.eigvalsh(written_out(system)).min() < -1.0
+    step = system.solve(np.ones(size), np.zeros((2, size), bool))
+    assert np.isfinite(step).all()
+    assert system.predicted_change(step) < 0.0
