@@ -45,6 +45,9 @@ class Body:
         share = full.is_ancestor @ mesh.joint_share
         bare = share < SMALLEST_SHARE
         bare[full.root] = False
+        # Where the body faces is for the video to say, whatever range its root bone was given.
+        limits = np.array(rig.limits, float)
+        limits[full.root] = [-np.inf, np.inf]
         translates = np.array(rig.can_translate, bool)
         translates[full.root] = True
         skeleton = Skeleton(
@@ -52,7 +55,7 @@ class Body:
             rig.parents,
             rig.rest_positions,
             rig.rest_rotations,
-            limits=rig.limits,
+            limits=limits,
             locks=(rig.locked_rotation | rig.is_tail[:, None] | bare[:, None])
             & (np.arange(rig.joint_count) != full.root)[:, None],
             can_translate=translates,

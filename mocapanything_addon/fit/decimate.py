@@ -84,9 +84,7 @@ def _weld(
         np.round(vertices / distance).astype(np.int64), axis=0, return_index=True, return_inverse=True
     )
     welded = inverse.reshape(-1)[faces]
-    proper = (
-        (welded[:, 0] != welded[:, 1]) & (welded[:, 1] != welded[:, 2]) & (welded[:, 2] != welded[:, 0])
-    )
+    proper = (welded[:, 0] != welded[:, 1]) & (welded[:, 1] != welded[:, 2]) & (welded[:, 2] != welded[:, 0])
     welded = welded[proper]
     used, renumbered = np.unique(welded, return_inverse=True)
     return vertices[first][used], renumbered.reshape(-1, 3).astype(np.int32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Poses that a search may start from: rest, and what the rig's own Actions do."""
+"""Poses that a search may start from: rest, what bodies often do, and what the rig's own Actions do."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 
 from ..ik import rotations
 from .body import Body
+from .limbs import limb_pairs, main_chain, middle_chains
 
 MOST_EXAMPLES = 4
+SIDEWAYS = 0.6
+"""Cosine between a limb and the left-right axis from which on it sticks out (T and A poses, spread wings)."""
+HANGING = np.radians(12.0)
+"""How far a lowered limb still points outwards."""
+LOWERED = np.radians(90.0)
+"""How far a neck or tail is bent down in all."""
+SHORTEST_BONE = 0.15
+"""Of its limb: shorter ones (collar bones) do not swing."""
 SAMPLED = 200
 NEAR = 0.12
 """Radians, mean over the joints: poses nearer than this are one."""
@@ -27,9 +36,73 @@ class StartPose:
 
 
 def start_poses(body: Body) -> list[StartPose]:
-    """Rest first, then a few poses of the rig's own Actions that differ most from those before them."""
+    """Rest first, then limbs lowered, necks lowered, and a few poses of the rig's own Actions that differ most."""
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
     poses = [StartPose("rest", rest)]
+    lowered = _lowered_limbs(body)
+    if lowered is not None:
+        poses.append(StartPose("limbs lowered", lowered))
+    base = poses[-1]
+    for chain in middle_chains(body):
+        poses.append(
+            StartPose(
+                f"{body.rig.joint_names[chain[0]]} lowered", _bent_down(body, base.local_rotations, chain)
+            )
+        )
+    return poses + _own_poses(body)
+
+
+def _lowered_limbs(body: Body) -> NDArray[np.float64] | None:
+    """Limbs that stick out sideways in rest pose, hanging down; None where there are none."""
+    if body.symmetry is None:
+        return None
+    local = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
+    positions = body.skeleton.rest_positions
+    found = False
+    for pair in limb_pairs(body):
+        for head in (int(pair.left[0]), int(pair.right[0])):
+            chain = main_chain(body, head)
+            steps = np.linalg.norm(np.diff(positions[chain], axis=0), axis=1)
+            length = float(steps.sum())
+            swinging = np.nonzero(steps >= SHORTEST_BONE * length)[0]
+            if length <= 0.0 or not len(swinging):
+                continue
+            joint = int(chain[swinging[0]])
+            along = positions[chain[-1]] - positions[joint]
+            along /= max(float(np.linalg.norm(along)), 1e-9)
+            side = float(along @ body.symmetry.axis)
+            if abs(side) < SIDEWAYS:
+                continue
+            wanted = -body.up * np.cos(HANGING) + np.sign(side) * np.sin(HANGING) * body.symmetry.axis
+            local[joint] = _swing(along, wanted)
+            found = True
+    return local if found else None
+
+
+def _bent_down(body: Body, base: NDArray[np.float64], chain: NDArray[np.intp]) -> NDArray[np.float64]:
+    """A pose with one chain bent so that its tip comes down, evenly over its joints."""
+    positions = body.skeleton.rest_positions
+    along = positions[chain[-1]] - positions[chain[0]]
+    axis = np.cross(along, -body.up)
+    axis /= max(float(np.linalg.norm(axis)), 1e-9)
+    joints = chain[:-1]
+    local = base.copy()
+    local[joints] = rotations.exp(axis * LOWERED / max(len(joints), 1)) @ local[joints]
+    return local
+
+
+def _swing(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) the shortest rotation that takes one unit vector to another."""
+    axis = np.cross(start, end)
+    sine = float(np.linalg.norm(axis))
+    if sine < 1e-9:
+        return np.eye(3)
+    return rotations.exp(axis / sine * np.arctan2(sine, float(start @ end)))
+
+
+def _own_poses(body: Body) -> list[StartPose]:
+    poses: list[StartPose] = []
+    rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
     examples = body.rig.example_rotations
     if len(examples) == 0:
         return poses
@@ -42,9 +115,9 @@ def start_poses(body: Body) -> list[StartPose]:
     share = body.skeleton.is_ancestor[seen] @ body.mesh.joint_share
     weight = share / max(float(share.sum()), 1e-12)
     nearest = rotations.angle_between(candidates[:, seen], rest[seen]) @ weight
-    while len(poses) <= MOST_EXAMPLES and nearest.max() > NEAR:
+    while len(poses) < MOST_EXAMPLES and nearest.max() > NEAR:
         pick = int(nearest.argmax())
-        poses.append(StartPose(f"own pose {len(poses)}", candidates[pick]))
+        poses.append(StartPose(f"own pose {len(poses) + 1}", candidates[pick]))
         away = rotations.angle_between(candidates[:, seen], candidates[pick][seen]) @ weight
         nearest = np.minimum(nearest, away)
     return poses

@@ -22,7 +22,7 @@ LEAF_SHARE = 0.004
 LEAF_FACTOR = 0.25
 TWIST_FACTOR = 0.35
 """Turning about its own length barely changes how a limb looks."""
-SIDEWAYS_FACTOR = 0.7
+SIDEWAYS_FACTOR = 0.4
 """Limbs swing about the body's left-right axis more than out of its plane."""
 TRUNK_TEMPORAL_FACTOR = 0.35
 TWIST_TEMPORAL_FACTOR = 0.5

@@ -38,7 +38,7 @@ CORRESPONDENCE_WIDTH = 5.0
 
 FRAME_RATE = 24.0
 """Widths of changes over time below are for frames this many a second."""
-NEAR_TURN = 0.25
+NEAR_TURN = 0.15
 NEAR_ROOT_TURN = 0.08
 NEAR_ROOT_SHIFT = 0.03
 """From one frame to the next while tracking: radians, radians, body sizes."""
@@ -148,18 +148,16 @@ def _joint_terms(
         use = c.joints >= 0
         row = row_of[c.frame]
         # One width for all frames: a frame's own unit goes into its weights.
-        weights[row, c.joints[use]] = c.weights(problem.pixel[c.frame])[use] * (
-            unit / problem.pixel[c.frame]
-        ) ** 2
+        weights[row, c.joints[use]] = (
+            c.weights(problem.pixel[c.frame])[use] * (unit / problem.pixel[c.frame]) ** 2
+        )
         observed[row, c.joints[use]] = np.nan_to_num(c.places[use])
     if weights.any():
         terms.append(JointProjections(problem.camera, observed, weights, EVIDENCE_SIGMA * unit, loss))
     return terms
 
 
-def _surface_terms(
-    problem: Problem, given: Sequence[Correspondences], row_of: dict[int, int]
-) -> list[Term]:
+def _surface_terms(problem: Problem, given: Sequence[Correspondences], row_of: dict[int, int]) -> list[Term]:
     observed = []
     for c in given:
         use = c.joints < 0

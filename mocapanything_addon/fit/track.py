@@ -24,11 +24,14 @@ from .terms import EVIDENCE_SIGMA, expected_pose_terms, near_terms, place_terms,
 STAGE = "tracking"
 START_STEPS = 6
 STEPS = 5
-MOMENTUM = 0.7
+MOMENTUM = 0.9
 """Share of the last frame's velocity that the next starts with."""
 CARRY_STEPS = 2
 """Steps on the flow alone, before the outline has a say."""
 WIDE = 5.0
+FLOW_WEIGHT = 200.0
+"""Of all points of one frame: frame by frame the flow's errors add up, so it must not outweigh the outline."""
+NEAR_PREDICTED = 1
 LOST_OVERLAP = 0.35
 """Below this the body is laid over the mask anew before it is fitted."""
 
@@ -88,11 +91,19 @@ def _follow(
     if not frames.has_subject[frame]:
         return guess, look_at(problem, guess, frame)
     standing: list[Term] = [
-        *near_terms(problem, pose, seconds),
+        *near_terms(problem, guess if NEAR_PREDICTED else pose, seconds),
         *expected_pose_terms(problem, np.array([frame])),
     ]
     if len(sight.points):
-        flow = flow_observations(frames, problem.flow, sight.frame, frame, sight.points, sight.pixels)
+        flow = flow_observations(
+            frames,
+            problem.flow,
+            sight.frame,
+            frame,
+            sight.points,
+            sight.pixels,
+            total_weight=FLOW_WEIGHT,
+        )
         carried = PlaceObservations(
             sight.points, sight.pixels + flow.displacements, flow.weights, None, EVIDENCE_SIGMA
         )

@@ -21,6 +21,8 @@ from .track import Track
 STAGE = "whole clip"
 ROUNDS = 5
 WIDE = 6.0
+FLOW_WEIGHT = 800.0
+"""Of all points of one pair of frames."""
 LONGEST_WINDOW = 150
 OVERLAP = 16
 """Frames that two windows share; the first half of them keeps what the earlier window found."""
@@ -99,7 +101,13 @@ def _flows(problem: Problem, sights: list[Sight], number: int) -> Iterator[Motio
             here, there = there, here
         if len(here.points) and problem.frames.has_subject[there.frame]:
             yield flow_observations(
-                problem.frames, problem.flow, here.frame, there.frame, here.points, here.pixels
+                problem.frames,
+                problem.flow,
+                here.frame,
+                there.frame,
+                here.points,
+                here.pixels,
+                total_weight=FLOW_WEIGHT,
             )
 
 
@@ -115,4 +123,3 @@ def _windows(frame_count: int, parameter_count: int) -> Iterator[tuple[int, int,
         if last == frame_count:
             return
         first, kept = last - OVERLAP, OVERLAP // 2
-

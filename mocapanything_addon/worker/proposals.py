@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..models.networks import Networks
 
 Progress = Callable[[str, int, int], None]
-LARGEST_SIGMA = 0.03
+LARGEST_SIGMA = 0.012
 """Points known less well than this share of the subject's size only blur what the fit has itself."""
 
 

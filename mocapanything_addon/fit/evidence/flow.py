@@ -15,7 +15,6 @@ from ..frames import Frames
 from ..sampling import MeshPoints
 from .observations import MotionObservations
 
-TOTAL_WEIGHT = 200.0
 CONSISTENCY = 2.0
 """Forward-backward error, in the fit's pixels, at which a flow vector loses most of its weight."""
 OFF_SUBJECT = 0.1
@@ -80,6 +79,8 @@ def flow_observations(
     target: int,
     points: MeshPoints,
     pixels: NDArray[np.float64],
+    *,
+    total_weight: float,
 ) -> MotionObservations:
     """Where the video says that visible points of one frame went in another.
 
@@ -90,11 +91,12 @@ def flow_observations(
         target: The other frame.
         points: The S points.
         pixels: (S, 2) where the camera sees them in ``source``, source pixels.
+        total_weight: Of all points together.
     """
     displacements, error = flow.between(source, target).at(pixels)
     weights = np.exp(-((error / (CONSISTENCY * frames.pixel[source])) ** 2))
     weights *= np.where(frames.mask_at(target, pixels + displacements), 1.0, OFF_SUBJECT)
-    weights *= TOTAL_WEIGHT / max(len(points), 1)
+    weights *= total_weight / max(len(points), 1)
     return MotionObservations(source, target, points, displacements, weights)
 
 

@@ -14,7 +14,7 @@ from .observations import PlaceObservations
 
 POINTS = 100
 """Outline points drawn each way."""
-TOTAL_WEIGHT = 120.0
+TOTAL_WEIGHT = 300.0
 FEWEST = 10
 
 
