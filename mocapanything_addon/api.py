@@ -311,7 +311,10 @@ class CaptureRun:
         if engine == eevee_engine():
             cache.store(key, lambda entry: shutil.copytree(folder, entry, dirs_exist_ok=True))
         else:  # not kept, for the next try may do better
-            yield Warned(f"Eevee cannot render on this machine: the character was rendered with {engine}.")
+            yield Warned(
+                f"The reference views were rendered with {engine}: Eevee cannot show this character here "
+                "(see-through materials, or no OpenGL)."
+            )
 
     def _armature(self) -> bpy.types.Object:
         import bpy

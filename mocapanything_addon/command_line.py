@@ -229,16 +229,19 @@ class _TextTeller:
         self._stdout = stdout
         self._is_terminal = sys.stderr.isatty()
         self._stage = ""
+        self._shown = ""
 
     def hear(self, message: Message) -> None:
         match message:
             case Progress(stage, done, total):
                 text = f"{stage} {done}/{total}" if total > 1 else stage
+                if text == self._shown:
+                    return
                 if self._is_terminal:
                     print(f"\r{text:<40}", end="", file=sys.stderr, flush=True)
                 elif stage != self._stage or done >= total > 1:
                     print(text, file=sys.stderr, flush=True)
-                self._stage = stage
+                self._stage, self._shown = stage, text
             case Warned(text):
                 self._say(f"Warning: {text}")
 
