@@ -49,11 +49,13 @@ def new_job_folder(*, keep_earlier: bool) -> Path:
         keep_earlier: Leave the folders of earlier jobs; else those older than an hour go.
     """
     jobs = user_folder() / "jobs"
-    if not keep_earlier:
-        _remove_old(jobs)
     name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{os.getpid()}"
     numbered = (jobs / (f"{name}_{n}" if n else name) for n in itertools.count())
-    return next(path for path in numbered if not path.exists())
+    # Before the earlier ones go, whose names are not to be taken again.
+    place = next(path for path in numbered if not path.exists())
+    if not keep_earlier:
+        _remove_old(jobs)
+    return place
 
 
 def _remove_old(jobs: Path) -> None:
