@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..ik import rotations
 from ..ik.kinematics import State
 from .problem import Problem
 from .start import Hypothesis
@@ -24,19 +25,25 @@ TRAVEL_WEIGHT = 0.2
 FAR = 0.6
 """Body lengths travelled over the clip at which the direction has half its say."""
 COLOR_WEIGHT = 0.4
+UNUSUAL_WEIGHT = 0.4
+"""A kneeling body looks like a standing one farther away: without need, the start is near the rest pose."""
 UNLIKE, ALIKE = 0.35, 0.65
 """Best colour correlation below which the paint is not the subject's, and above which it is."""
 FEWEST_PIXELS = 50
 
 
 def ranked_by_cues(problem: Problem, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """The hypotheses with what travel and colours say in their scores, best first."""
+    """The hypotheses with what travel, colours and their start pose say in their scores, best first."""
     agreement = np.array([color_agreement(problem, h) for h in hypotheses])
     trust = float(np.clip((agreement.max() - UNLIKE) / (ALIKE - UNLIKE), 0.0, 1.0))
     direction = travel(problem)
     scored = [
         replace(
-            h, score=h.score + COLOR_WEIGHT * trust * float(a) + TRAVEL_WEIGHT * _along(problem, h, direction)
+            h,
+            score=h.score
+            + COLOR_WEIGHT * trust * float(a)
+            + TRAVEL_WEIGHT * _along(problem, h, direction)
+            - UNUSUAL_WEIGHT * _unusual(problem, h),
         )
         for h, a in zip(hypotheses, agreement, strict=True)
     ]
@@ -87,6 +94,15 @@ def _along(problem: Problem, hypothesis: Hypothesis, direction: NDArray[np.float
     forward -= problem.body.up * (forward @ problem.body.up)
     cosine = float(forward @ direction) / max(float(np.linalg.norm(forward)) * says, 1e-9)
     return says * (cosine**2 - 0.5)
+
+
+def _unusual(problem: Problem, hypothesis: Hypothesis) -> float:
+    """How far the start pose is from rest, 0 to 1."""
+    moving = problem.body.skeleton.moving[1:]
+    if not len(moving):
+        return 0.0
+    angle = rotations.angle_between(np.eye(3), hypothesis.start_pose.local_rotations[moving])
+    return float(np.mean(angle**2 / (1.0 + angle**2)))
 
 
 def color_agreement(problem: Problem, hypothesis: Hypothesis) -> float:
