@@ -78,7 +78,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="frames-", dir=job.path, ignore_cleanup_errors=True) as scratch:
         clip, said = make_clip(request.video, settings, Path(scratch), progress)
         warnings += said
-        problem = _problem(rig, clip, settings)
+        problem = make_problem(rig, clip, settings)
         ranked = ranked_by_cues(problem, search_start(problem, settings.quality, progress))
         if is_uncertain(ranked):
             warnings.append(
@@ -124,7 +124,8 @@ def _load_networks(settings: CaptureSettings, progress: Progress) -> Networks | 
     return Networks.load(device="auto")
 
 
-def _problem(rig: Rig, clip: SubjectClip, settings: CaptureSettings) -> Problem:
+def make_problem(rig: Rig, clip: SubjectClip, settings: CaptureSettings) -> Problem:
+    """What is to be solved, with a level camera that sees the rig as large as the subject."""
     body = Body.from_rig(rig)
     frames = Frames(clip)
     boxes = frames.boxes[frames.is_whole if frames.is_whole.any() else frames.has_subject]
