@@ -26,8 +26,10 @@ def guess_camera(
 ) -> Camera:
     """A camera that sees the rig at rest where, and as large as, the subject is seen.
 
-    The rig's ``up`` is the world's up. The camera looks along the armature's +Y (a character that faces -Y, as
-    Blender's do by habit, looks into it); which way the character really faces is for the start search to find.
+    The rig's ``up`` is the world's up. The camera looks along the armature's +Y (a character that faces -Y,
+    as
+    Blender's do by habit, looks into it); which way the character really faces is for the start search to
+    find.
 
     Args:
         rig: The character.

@@ -1,79 +1,88 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far each joint of each frame can be trusted: how much of it is seen, and how well that agrees."""
+"""How sure every joint is in every frame: what the evidence adds to what was expected anyway, and how well
+it fits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from ..ik.kinematics import State
 from ..ik.motion import Motion
+from ..ik.solve import Term, linearise
+from .evidence.observations import PlaceObservations
 from .frame_fit import NARROW
 from .problem import Problem, Progress
-from .sight import Sight, look
+from .sight import look
+from .terms import EVIDENCE_SIGMA, correspondence_terms, expected_pose_terms, place_terms
 
 STAGE = "confidence"
-AREA = 40.0
-"""The fit's pixels squared: a joint that shows so much of itself is seen by two thirds. A dog's lower leg
-shows about a hundred."""
-GOOD_RESIDUAL = 3.0
-"""The fit's pixels: an outline this far off halves the confidence."""
+FLOW_SHARE = 40.0
+"""Weight of all visible points of a frame: how well flow over the clip pins the surface that is seen."""
+GOOD_OVERLAP, BAD_OVERLAP = 0.9, 0.5
+"""Outline overlaps at and above which a frame is trusted fully, at and below which not at all."""
+SMOOTHING = 1.0
+"""Frames."""
 
 
-@dataclass(frozen=True, eq=False)
-class Confidence:
-    """T frames, J joints."""
+def joint_confidence(
+    problem: Problem, motion: Motion, overlap: NDArray[np.float64], progress: Progress
+) -> NDArray[np.float32]:
+    """(T, J) 0 (guessed) to 1 (seen).
 
-    joints: NDArray[np.float64]
-    """(T, J) 0 (guessed) to 1 (seen, and in agreement)."""
-    residual: NDArray[np.float64]
-    """(T, J) mean distance of the joint's outline from the subject's, at its depth, armature units."""
+    In each frame the expected pose and the evidence each have a precision; one minus the ratio of the
+    standard
+    deviations after and before the evidence is what the pixels contribute to a joint's rotation (the
+    posterior
+    covariance of the linearised problem). Frames whose outline fits badly count less.
 
-
-def judge(problem: Problem, motion: Motion, progress: Progress) -> Confidence:
-    """Look at the result once more, frame by frame.
-
-    Joints whose own surface makes no outline in a frame have the residual of the whole body there.
+    Args:
+        problem: The capture.
+        motion: T frames, as fitted.
+        overlap: (T,) of the outlines.
+        progress: Told after every frame.
     """
-    body, skeleton = problem.body, problem.body.skeleton
-    count = motion.frame_count
+    body = problem.body
+    skeleton = body.skeleton
+    count, moving = motion.frame_count, skeleton.moving
     state = State(skeleton, motion)
-    joints = np.zeros((count, skeleton.joint_count))
-    residual = np.zeros((count, skeleton.joint_count))
-    depth = problem.camera.to_camera(state.pose.positions)[..., 2]
+    result = np.zeros((count, skeleton.joint_count))
     for t in range(count):
         progress(STAGE, t, count)
-        posed = body.skin.at(state, t)
-        sight = look(problem, posed, t, sigma=NARROW)
-        pixels = _outline_residual(problem, sight, posed.vertices.astype(np.float64))
-        residual[t] = pixels * np.maximum(depth[t], 0.0) / problem.camera.focal
-        if problem.frames.has_subject[t]:
-            seen = 1.0 - np.exp(-sight.visible_area / AREA)
-            agrees = 1.0 / (1.0 + np.square(pixels / (GOOD_RESIDUAL * problem.pixel[t])))
-            joints[t] = seen * agrees
-    _inherit(problem, joints)
-    return Confidence(joints, residual)
+        if not problem.frames.has_subject[t]:
+            continue
+        sight = look(problem, body.skin.at(state, t), t, sigma=NARROW)
+        single = State(skeleton, motion[t : t + 1])
+        evidence: list[Term] = [*correspondence_terms(problem, np.array([t]))]
+        if sight.silhouette is not None:
+            evidence += place_terms(problem, [(0, t, sight.silhouette)])
+        if len(sight.points):
+            seen = np.full(len(sight.points), FLOW_SHARE / len(sight.points))
+            still = PlaceObservations(sight.points, sight.pixels, seen, None, EVIDENCE_SIGMA)
+            evidence += place_terms(problem, [(0, t, still)])
+        prior, _ = linearise(single, expected_pose_terms(problem, np.array([t])))
+        before = prior.hessian[0]
+        after = before + linearise(single, evidence)[0].hessian[0]
+        free = np.arange(3, skeleton.parameter_count)
+        floor = 1e-3 * np.eye(len(before))
+        wide = np.diagonal(np.linalg.inv(before + floor))[free].reshape(-1, 3).sum(1)
+        narrow = np.diagonal(np.linalg.inv(after + floor))[free].reshape(-1, 3).sum(1)
+        result[t, moving] = 1.0 - np.sqrt(np.clip(narrow / wide, 0.0, 1.0))
+    fits = np.clip((overlap - BAD_OVERLAP) / (GOOD_OVERLAP - BAD_OVERLAP), 0.0, 1.0)
+    result *= fits[:, None]
+    _inherit(problem, result)
+    if count > 2:
+        seen_frames = problem.frames.has_subject[:, None]
+        result = gaussian_filter1d(result, SMOOTHING, axis=0, mode="nearest") * seen_frames
+    return np.clip(np.nan_to_num(result), 0.0, 1.0).astype(np.float32)
 
 
-def _outline_residual(problem: Problem, sight: Sight, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(J,) mean distance between the posed outline and the subject's, across it, source pixels."""
-    count = problem.body.skeleton.joint_count
-    observed = sight.silhouette
-    if observed is None or observed.normals is None or not len(observed.points):
-        return np.zeros(count)
-    places = problem.camera.project(observed.points.on(vertices, problem.body.mesh.faces))
-    distance = np.abs(((observed.targets - places) * observed.normals).sum(axis=1))
-    joints = problem.body.mesh.face_joints[observed.points.faces]
-    samples = np.bincount(joints, minlength=count)
-    total = np.bincount(joints, distance, minlength=count)
-    return np.where(samples > 0, total / np.maximum(samples, 1), distance.mean())
-
-
-def _inherit(problem: Problem, joints: NDArray[np.float64]) -> None:
-    """A joint without surface of its own is as sure as the one it hangs on."""
-    own = problem.body.mesh.joint_share > 0
-    for joint, parent in enumerate(problem.body.skeleton.parents):
-        if parent >= 0 and not own[joint]:
-            joints[:, joint] = joints[:, parent]
+def _inherit(problem: Problem, confidence: NDArray[np.float64]) -> None:
+    """A joint that has no unknowns of its own is as sure as the joint it turns with."""
+    skeleton = problem.body.skeleton
+    own = np.zeros(skeleton.joint_count, bool)
+    own[skeleton.moving] = True
+    for joints in skeleton.generations:
+        for joint in joints[~own[joints]]:
+            confidence[:, joint] = confidence[:, skeleton.parents[joint]]

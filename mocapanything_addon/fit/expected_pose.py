@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pose that joints are pulled to where the pixels say nothing: rest, the rig's own habit, or a network's."""
+"""The pose that joints are pulled to where the pixels say nothing: rest, the rig's own habit, or a
+network's."""
 
 from __future__ import annotations
 

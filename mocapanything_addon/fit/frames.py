@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The clip in the fit's own windows: a square around the subject of every frame, and what was filmed there."""
+"""The clip in the fit's own windows: a square around the subject of every frame, and what was filmed
+there."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Limbs of a body: what hangs on it in mirrored pairs, and the chains along its middle such as neck and tail."""
+"""Limbs of a body: what hangs on it in mirrored pairs, and the chains along its middle such as neck and
+tail."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Limbs that the tracker lost: a part of the subject that no limb covers, and a limb that is not to be seen.
 
-When two legs cross, the outline pulls both onto one of them. The subject's other leg is then covered by nothing,
+When two legs cross, the outline pulls both onto one of them. The subject's other leg is then covered by
+nothing,
 and the pull of outlines ends a few pixels away. Such a part of the mask is given to the limb that is missing:
 its joints are pulled to the part's middle line and tip.
 """

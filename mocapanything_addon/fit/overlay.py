@@ -89,7 +89,13 @@ def _draw_joints(
     for joint, parent in enumerate(body.skeleton.parents):
         if parent >= 0:
             cv2.line(
-                image, points[parent].tolist(), points[joint].tolist(), colors[parent], 1, cv2.LINE_AA, SUBPIXEL
+                image,
+                points[parent].tolist(),
+                points[joint].tolist(),
+                colors[parent],
+                1,
+                cv2.LINE_AA,
+                SUBPIXEL,
             )
     for joint, color in enumerate(colors):
         if not body.rig.is_tail[joint]:

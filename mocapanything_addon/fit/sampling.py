@@ -27,9 +27,7 @@ class MeshPoints:
     def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> MeshPoints:
         return MeshPoints(self.faces[index], self.barycentric[index])
 
-    def on(
-        self, vertices: NDArray[np.float64], triangles: NDArray[np.int32]
-    ) -> NDArray[np.float64]:
+    def on(self, vertices: NDArray[np.float64], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
         """(S, 3) the points on a mesh of the given vertices (V, 3) and triangles (F, 3)."""
         corners = vertices[triangles[self.faces]]
         return np.einsum("sk,skd->sd", self.barycentric, corners)
@@ -68,7 +66,8 @@ def draw_visible(
     joints = face_joints[rendering.triangles[rows, columns]]
     pixels = np.bincount(joints)
     if len(rows) > count:
-        # Weighted draw without replacement: the smallest exponential waiting times (Efraimidis, Spirakis 2006).
+        # Weighted draw without replacement: the smallest exponential waiting times (Efraimidis, Spirakis
+        # 2006).
         waiting = rng.exponential(size=len(rows)) * np.sqrt(pixels[joints])
         chosen = np.sort(np.argpartition(waiting, count)[:count])
         rows, columns = rows[chosen], columns[chosen]

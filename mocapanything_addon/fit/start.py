@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start search: which way does the subject face, and in which pose, when nothing is known?
 
-Headings times poses times frames are laid over the mask, the promising ones fitted stiffly, the best of those with
+Headings times poses times frames are laid over the mask, the promising ones fitted stiffly, the best of
+those with
 their limbs. All that come out are kept, ranked: the second best may be the right one.
 """
 
@@ -91,16 +92,16 @@ def search_start(
         for hypothesis in sorted(rough, key=_by_score)[:STIFF_COUNT]:
             progress(STAGE, done, total)
             done += 1
-            stiff.append(_fitted(problem, hypothesis, STIFF_STEPS, STIFF))
+            stiff.append(refit(problem, hypothesis, STIFF_STEPS, STIFF))
         for hypothesis in _distinct(stiff)[:FREE_COUNT]:
             progress(STAGE, done, total)
             done += 1
-            found.append(_fitted(problem, hypothesis, FREE_STEPS, 1.0))
+            found.append(refit(problem, hypothesis, FREE_STEPS))
     ranked = sorted(found, key=_by_score)
     twin = mirrored(problem, ranked[0])
     if twin is not None and not any(_angle(twin.heading, h.heading) < APART for h in ranked[:3]):
         progress(STAGE, total - 1, total)
-        ranked = sorted([*ranked, _fitted(problem, twin, FREE_STEPS, 1.0)], key=_by_score)
+        ranked = sorted([*ranked, refit(problem, twin, FREE_STEPS)], key=_by_score)
     progress(STAGE, total, total)
     return ranked
 
@@ -192,7 +193,8 @@ def _aligned(problem: Problem, pose: StartPose, heading: float, frame: int) -> H
 
 
 def align(problem: Problem, motion: Motion, frame: int) -> tuple[Motion, float]:
-    """Move a pose (one frame) so that area and centre of its outline equal the mask's; also the overlap then."""
+    """Move a pose (one frame) so that area and centre of its outline equal the mask's; also the overlap
+    then."""
     body, camera, frames = problem.body, problem.camera, problem.frames
     level, window = frames.window(frame)
     mask = frames.mask(frame, level)
@@ -207,7 +209,9 @@ def align(problem: Problem, motion: Motion, frame: int) -> tuple[Motion, float]:
     # First onto the axis through the mask's centre, at a depth where the body surely is before the camera.
     depth = camera.focal * body.size / max(np.sqrt(area), 1.0)
     ray = np.append((center - camera.center) / camera.focal, 1.0)
-    shift += camera.rotation.T @ (ray * depth - camera.translation) - 0.5 * (vertices.min(0) + vertices.max(0))
+    shift += camera.rotation.T @ (ray * depth - camera.translation) - 0.5 * (
+        vertices.min(0) + vertices.max(0)
+    )
     for _ in range(ALIGN_ROUNDS):
         here = vertices + shift
         small = _around(camera.project(here), window)
@@ -244,7 +248,7 @@ def _thin(size: int) -> NDArray[np.intp]:
     return ((np.arange(ALIGN_SIZE) + 0.5) * size / ALIGN_SIZE).astype(np.intp)
 
 
-def _fitted(problem: Problem, hypothesis: Hypothesis, steps: int, stiffer: float) -> Hypothesis:
+def refit(problem: Problem, hypothesis: Hypothesis, steps: int, stiffer: float = 1.0) -> Hypothesis:
     """The hypothesis after a short fit about its own start pose, scored."""
     expected = problem.with_expected(problem.expected.around(hypothesis.start_pose.local_rotations))
     frame = hypothesis.frame

@@ -36,7 +36,8 @@ class StartPose:
 
 
 def start_poses(body: Body) -> list[StartPose]:
-    """Rest first, then limbs lowered, necks lowered, and a few poses of the rig's own Actions that differ most."""
+    """Rest first, then limbs lowered, necks lowered, and a few poses of the rig's own Actions that differ
+    most."""
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
     poses = [StartPose("rest", rest)]
     lowered = _lowered_limbs(body)

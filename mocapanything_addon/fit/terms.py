@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From observations to the terms that ik/ solves.
 
-Residuals of pixels are measured in the fit's own unit (frames.py), so that a subject weighs the same near and far.
+Residuals of pixels are measured in the fit's own unit (frames.py), so that a subject weighs the same near
+and far.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from ..ik.normal_equations import NormalEquations
 from ..ik.robust import GemanMcClure
 from ..ik.solve import Term
 from ..ik.terms.joint_projections import JointProjections
+from ..ik.terms.root_acceleration import RootAcceleration
 from ..ik.terms.rotation_acceleration import RotationAcceleration
 from ..ik.terms.rotation_prior import RotationPrior
 from ..ik.terms.rotation_velocity import RotationVelocity
-from ..ik.terms.root_acceleration import RootAcceleration
 from ..ik.terms.surface_displacements import SurfaceDisplacements
 from ..ik.terms.surface_projections import SurfaceProjections
 from ..ik.terms.surface_samples import SurfaceSamples

@@ -29,9 +29,12 @@ MOMENTUM = 0.9
 CARRY_STEPS = 2
 """Steps on the flow alone, before the outline has a say."""
 WIDE = 5.0
-FLOW_WEIGHT = 200.0
-"""Of all points of one frame: frame by frame the flow's errors add up, so it must not outweigh the outline."""
-NEAR_PREDICTED = 1
+STIFFER = 4.0
+"""The expected pose pulls so many times stronger than in the end: loose limbs do not find back after a
+crossing."""
+FLOW_WEIGHT = 30.0
+"""Of all points of one frame: frame by frame the flow's errors add up, so it must not outweigh the
+outline."""
 LOST_OVERLAP = 0.35
 """Below this the body is laid over the mask anew before it is fitted."""
 
@@ -61,7 +64,9 @@ def track(
     count = problem.frames.count
     poses: dict[int, Motion] = {}
     overlap = np.zeros(count)
-    first = fit_frame(problem, start.pose, start.frame, steps=START_STEPS, widths=(NARROW, NARROW))
+    first = fit_frame(
+        problem, start.pose, start.frame, steps=START_STEPS, stiffer=STIFFER, widths=(NARROW, NARROW)
+    )
     forward = _order(start.frame, count - 1, stride)
     backward = _order(start.frame, 0, -stride)
     total, done = len(forward) + len(backward) - 1, 0
@@ -76,7 +81,7 @@ def track(
             guess = pose
             if before is not None and problem.frames.has_subject[frame]:
                 guess = turned_on(pose, before, MOMENTUM * min(seconds / seconds_before, 2.0))
-            moved, sight = _follow(problem, sight, pose, guess, frame, seconds, steps)
+            moved, sight = _follow(problem, sight, guess, frame, seconds, steps)
             poses[frame], overlap[frame] = moved, sight.overlap
             pose, before, seconds_before = moved, pose, seconds
     progress(STAGE, total, total)
@@ -84,15 +89,15 @@ def track(
 
 
 def _follow(
-    problem: Problem, sight: Sight, pose: Motion, guess: Motion, frame: int, seconds: float, steps: int
+    problem: Problem, sight: Sight, guess: Motion, frame: int, seconds: float, steps: int
 ) -> tuple[Motion, Sight]:
     """One frame on: first with the flow alone, then with the outline too."""
     body, frames = problem.body, problem.frames
     if not frames.has_subject[frame]:
         return guess, look_at(problem, guess, frame)
     standing: list[Term] = [
-        *near_terms(problem, guess if NEAR_PREDICTED else pose, seconds),
-        *expected_pose_terms(problem, np.array([frame])),
+        *near_terms(problem, guess, seconds),
+        *expected_pose_terms(problem, np.array([frame]), stiffer=STIFFER),
     ]
     if len(sight.points):
         flow = flow_observations(
@@ -117,7 +122,7 @@ def _follow(
         if overlap > seen.overlap:
             # The flow led astray, or there was none: what it says of this frame is worthless.
             near = near_terms(problem, aligned, seconds)
-            standing = [*near, *expected_pose_terms(problem, np.array([frame]))]
+            standing = [*near, *expected_pose_terms(problem, np.array([frame]), stiffer=STIFFER)]
             guess, seen = aligned, look_at(problem, aligned, frame, sigma=WIDE)
     for i in range(steps):
         terms = list(standing)

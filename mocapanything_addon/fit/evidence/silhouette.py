@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Silhouettes: the outline of the posed mesh must lie on the outline of the subject, and the other way round."""
+"""Silhouettes: the outline of the posed mesh must lie on the outline of the subject, and the other way
+round."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from .observations import PlaceObservations
 
 POINTS = 100
 """Outline points drawn each way."""
-TOTAL_WEIGHT = 300.0
+TOTAL_WEIGHT = 600.0
 FEWEST = 10
 
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How well a motion explains the clip, frame by frame: to compare motions that differ by more than a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik import rotations
+from ..ik.kinematics import State
+from ..ik.motion import Motion
+from .evidence.flow import flow_observations
+from .problem import Problem, Progress
+from .sight import look
+from .terms import motion_terms, place_terms
+
+SIGMA = 5.0
+"""Robust width of the silhouette, the fit's pixels: what lies farther off is wrong, how far does not
+matter."""
+SEED = 5
+"""All motions are judged by the same draw of points."""
+MISSING_SILHOUETTE = 200.0
+"""Cost of a frame that shows the subject where the body has no outline at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipCost:
+    """Costs in the units of the solver, 1/2 squared standard deviations."""
+
+    silhouette: NDArray[np.float64]
+    """(T,)."""
+    flow: NDArray[np.float64]
+    """(T - 1,) between each frame and the next, both ways."""
+    expected: NDArray[np.float64]
+    """(T,) how far the pose is from the expected one."""
+    overlap: NDArray[np.float64]
+    """(T,) of the outlines, 0 to 1."""
+
+    @property
+    def total(self) -> float:
+        return float(self.silhouette.sum() + self.flow.sum() + self.expected.sum())
+
+
+def clip_cost(
+    problem: Problem, motion: Motion, progress: Progress, *, stage: str, flow_weight: float
+) -> ClipCost:
+    """Judge a motion of all frames of the clip.
+
+    Args:
+        problem: The capture.
+        motion: T frames.
+        progress: Told a few times a second, as ``stage``.
+        stage: Whose work this is.
+        flow_weight: Of all points of one pair of frames.
+    """
+    problem = replace(problem, rng=np.random.default_rng(SEED))
+    body, count = problem.body, motion.frame_count
+    state = State(body.skeleton, motion)
+    silhouette, overlap = np.zeros(count), np.zeros(count)
+    flow = np.zeros(max(count - 1, 0))
+    sights = []
+    for t in range(count):
+        progress(stage, t, count)
+        sight = look(problem, body.skin.at(state, t), t, sigma=SIGMA)
+        sights.append(sight)
+        overlap[t] = sight.overlap
+        if sight.silhouette is not None:
+            silhouette[t] = sum(term.cost(state) for term in place_terms(problem, [(t, t, sight.silhouette)]))
+        elif problem.frames.has_subject[t]:
+            silhouette[t] = MISSING_SILHOUETTE
+    for t in range(count - 1):
+        for here, there in ((sights[t], sights[t + 1]), (sights[t + 1], sights[t])):
+            if len(here.points) and problem.frames.has_subject[there.frame]:
+                seen = flow_observations(
+                    problem.frames,
+                    problem.flow,
+                    here.frame,
+                    there.frame,
+                    here.points,
+                    here.pixels,
+                    total_weight=0.5 * flow_weight,
+                )
+                flow[t] += sum(term.cost(state) for term in motion_terms(problem, [seen], 0))
+    return ClipCost(silhouette, flow, expected_cost(problem, motion), overlap)
+
+
+def expected_cost(problem: Problem, motion: Motion) -> NDArray[np.float64]:
+    """(T,) cost of the pull to the expected pose."""
+    moving = problem.body.skeleton.moving[1:]
+    frames = range(motion.frame_count)
+    centers = np.stack([problem.expected.center(t)[moving] for t in frames])
+    precisions = np.stack([problem.expected.precision(t)[moving] for t in frames])
+    away = rotations.log(np.swapaxes(centers, -1, -2) @ motion.local_rotations[:, moving])
+    return 0.5 * np.einsum("tja,tjab,tjb->t", away, precisions, away)

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fit a rig to a clip: the whole of it, and the stages that a pipeline may call one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik.camera import Camera
+from ..ik.kinematics import forward
+from ..ik.motion import Motion
+from ..jobs.rig import Rig
+from ..jobs.settings import Quality
+from .body import Body
+from .camera_guess import guess_camera
+from .clip import SubjectClip
+from .clip_cost import clip_cost
+from .combine import cheapest_mix
+from .confidence import joint_confidence
+from .cues import ranked_by_cues
+from .elevation import find_elevation, looking_down
+from .evidence.correspondence import Correspondences
+from .evidence.flow import FlowField
+from .exchange import undo_exchanges
+from .expected_pose import ExpectedPose
+from .frames import Frames
+from .pose_center import estimate_expected_pose
+from .prior import PosePrior
+from .problem import Problem, Progress
+from .start import Hypothesis, is_uncertain, search_start
+from .start_poses import start_poses
+from .track import Track, track
+from .whole_clip import FLOW_WEIGHT, fit_whole_clip
+
+TRACKED_RATE = 12.0
+"""Frames a second that the fast quality follows; the rest is interpolated."""
+TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 3, Quality.BEST: 5}
+ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
+RIVAL = 0.2
+"""A hypothesis this much worse than the best is not worth tracking."""
+POOR_OVERLAP = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What the fit found. T frames, J joints of the rig."""
+
+    motion: Motion
+    camera: Camera
+    confidence: NDArray[np.float32]
+    """(T, J) 0 (guessed) to 1 (seen)."""
+    outline_overlap: NDArray[np.float64]
+    """(T,) intersection over union of the mesh's outline and the mask; no measure of the pose's depth."""
+    start_score: float
+    start_uncertain: bool
+    """Another heading explains the subject almost as well, or none explains it."""
+    hypotheses: tuple[Hypothesis, ...]
+    """All starts that were tried, best first."""
+    joint_points: NDArray[np.float64]
+    """(T, J, 2) where the joints are seen, source pixels."""
+    joint_weight: NDArray[np.float32]
+    """(T, J) 0 to 1."""
+    warnings: tuple[str, ...]
+    """In the user's words."""
+
+
+def prepare(
+    rig: Rig,
+    clip: SubjectClip,
+    *,
+    fov_degrees: float | None = None,
+    seed: int = 0,
+    prior: PosePrior | None = None,
+    correspondences: Sequence[Correspondences] = (),
+    camera: Camera | None = None,
+) -> Problem:
+    """Get a rig and a clip ready for the fit.
+
+    Args:
+        rig: The character.
+        clip: What was filmed of the subject.
+        fov_degrees: Field of view across the longer side; None where it is unknown.
+        seed: Of everything that is drawn by chance.
+        prior: A network's pose; None takes the rest pose or the rig's own.
+        correspondences: A network's points.
+        camera: Where it is known.
+    """
+    body = Body.from_rig(rig)
+    frames = Frames(clip)
+    if camera is None:
+        known = frames.boxes[frames.is_whole if frames.is_whole.any() else frames.has_subject]
+        box = np.median(known, axis=0) if len(known) else np.array([0.0, 0.0, clip.width, clip.height])
+        camera = guess_camera(rig, box, clip.width, clip.height, fov_degrees=fov_degrees)
+    expected = (
+        ExpectedPose.of_rig(rig, body.stiffness)
+        if prior is None
+        else ExpectedPose.from_prior(prior, body.stiffness)
+    )
+    return Problem(
+        body=body,
+        frames=frames,
+        flow=FlowField(frames),
+        camera=camera,
+        expected=expected,
+        correspondences=tuple(correspondences),
+        rng=np.random.default_rng(seed),
+    )
+
+
+def fit_clip(
+    rig: Rig,
+    clip: SubjectClip,
+    *,
+    fov_degrees: float | None,
+    quality: Quality,
+    seed: int,
+    progress: Progress,
+    prior: PosePrior | None = None,
+    correspondences: Sequence[Correspondences] = (),
+    start: Hypothesis | None = None,
+    camera: Camera | None = None,
+) -> FitResult:
+    """Everything: search the start, track, solve the whole clip, say how sure it is.
+
+    Args:
+        rig: The character.
+        clip: What was filmed of the subject.
+        fov_degrees: Field of view across the longer side; None where it is unknown.
+        quality: How much work to do.
+        seed: Same seed, same result.
+        progress: Called as (stage, done, total) at least once a second; raises to cancel.
+        prior: Where a network expects the joints.
+        correspondences: Points that a network or the user knows.
+        start: Skip the search and begin here.
+        camera: Where it is known.
+    """
+    problem = prepare(
+        rig,
+        clip,
+        fov_degrees=fov_degrees,
+        seed=seed,
+        prior=prior,
+        correspondences=correspondences,
+        camera=camera,
+    )
+    problem, ranked = find_start(problem, quality, progress, given=start, keep_expected=prior is not None)
+    found = track_starts(problem, ranked, quality, progress)
+    if camera is None:
+        problem, found = tilt_camera(problem, found)
+    found = refine(problem, found, quality, progress)
+    return conclude(problem, found, ranked, progress)
+
+
+def find_start(
+    problem: Problem,
+    quality: Quality,
+    progress: Progress,
+    *,
+    given: Hypothesis | None = None,
+    keep_expected: bool = False,
+) -> tuple[Problem, list[Hypothesis]]:
+    """Rank the starts, and replace the expected pose by what they say of the average one.
+
+    Args:
+        problem: The capture.
+        quality: How much is tried.
+        progress: See :func:`fit_clip`.
+        given: Take this start instead of searching.
+        keep_expected: The expected pose comes from a better source.
+    """
+    if given is not None:
+        return problem, [given]
+    poses = start_poses(problem.body)
+    ranked = ranked_by_cues(problem, search_start(problem, quality, progress, poses))
+    if not keep_expected:
+        problem = problem.with_expected(estimate_expected_pose(problem, ranked, poses, progress))
+    return problem, ranked
+
+
+def track_starts(
+    problem: Problem, ranked: Sequence[Hypothesis], quality: Quality, progress: Progress
+) -> Track:
+    """Track from the best starts and go the cheapest way through all tracks."""
+    rate = problem.frames.clip.frame_rate
+    stride = max(1, round(rate / TRACKED_RATE)) if quality is Quality.FAST else 1
+    chosen = _worth_tracking(ranked, TRACKED_STARTS[quality])
+    tracks = [track(problem, start, progress, stride=stride) for start in chosen]
+    if len(tracks) == 1:
+        return tracks[0]
+    costs = [
+        clip_cost(problem, t.motion, progress, stage="comparing", flow_weight=FLOW_WEIGHT) for t in tracks
+    ]
+    best = int(np.argmin([c.total for c in costs]))
+    return Track(cheapest_mix(problem.body, [t.motion for t in tracks], costs), tracks[best].overlap)
+
+
+def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
+    """Let the camera look down as far as the subject's way and stance say."""
+    problem, motion = looking_down(problem, found.motion, find_elevation(problem, found.motion))
+    return problem, Track(motion, found.overlap)
+
+
+def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> Track:
+    """Solve the whole clip and undo exchanged limbs, as far as the quality asks for it."""
+    rounds = ROUNDS[quality]
+    if rounds == 0:
+        return found
+    found = fit_whole_clip(problem, found.motion, progress, rounds=rounds)
+    return undo_exchanges(problem, found, progress)
+
+
+def conclude(problem: Problem, found: Track, ranked: Sequence[Hypothesis], progress: Progress) -> FitResult:
+    """Confidence, warnings and what later stages need."""
+    motion = _finite(found.motion)
+    confidence = joint_confidence(problem, motion, found.overlap, progress)
+    pose = forward(problem.body.skeleton, motion)
+    return FitResult(
+        motion=motion,
+        camera=problem.camera,
+        confidence=confidence,
+        outline_overlap=found.overlap,
+        start_score=ranked[0].score,
+        start_uncertain=is_uncertain(ranked),
+        hypotheses=tuple(ranked),
+        joint_points=problem.camera.project(pose.positions),
+        joint_weight=confidence,
+        warnings=tuple(_warnings(problem, found, ranked)),
+    )
+
+
+def _worth_tracking(ranked: Sequence[Hypothesis], count: int) -> list[Hypothesis]:
+    """The best of every frame first, then rivals that score almost as well."""
+    good = [h for h in ranked if h.score > ranked[0].score - RIVAL]
+    frames: set[int] = set()
+    first: list[Hypothesis] = []
+    for hypothesis in good:
+        if hypothesis.frame not in frames:
+            frames.add(hypothesis.frame)
+            first.append(hypothesis)
+    return (first + [h for h in good if h not in first])[:count]
+
+
+def _finite(motion: Motion) -> Motion:
+    if np.isfinite(motion.root_translation).all() and np.isfinite(motion.local_rotations).all():
+        return motion
+    good = np.isfinite(motion.root_translation).all(1) & np.isfinite(motion.local_rotations).all((1, 2, 3))
+    if not good.any():
+        return Motion.rest(motion.joint_count, motion.frame_count)
+    nearest = np.abs(np.arange(len(good))[:, None] - np.nonzero(good)[0]).argmin(1)
+    return motion[np.nonzero(good)[0][nearest]]
+
+
+def _warnings(problem: Problem, found: Track, ranked: Sequence[Hypothesis]) -> list[str]:
+    frames = problem.frames
+    warnings: list[str] = []
+    gone = int((~frames.has_subject).sum())
+    if gone == frames.count:
+        return ["No subject was found in the video: the character stays in its rest pose."]
+    if gone:
+        warnings.append(
+            f"The subject is not seen in {gone} of {frames.count} frames; these are interpolated."
+        )
+    cut = int((frames.has_subject & ~frames.is_whole).sum())
+    if cut:
+        warnings.append(
+            f"The subject is cut off by the image border in {cut} of {frames.count} frames; "
+            "what lies outside is guessed."
+        )
+    overlap = float(np.mean(found.overlap[frames.has_subject]))
+    if overlap < POOR_OVERLAP:
+        warnings.append(
+            f"The character covers the subject badly (outline overlap {overlap:.2f}): "
+            "is it the same kind of creature, and is the mask the right subject?"
+        )
+    elif is_uncertain(ranked):
+        warnings.append(
+            "Which way the subject faces is uncertain: another heading explains it almost as well."
+        )
+    return warnings

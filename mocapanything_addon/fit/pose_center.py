@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The average pose, from how well each start pose explains a few frames.
+
+Most of the error of a fit is an offset per bone that stays the same over the clip: limbs that the outline
+does not
+show are where the expected pose has them. Which of the rig's plausible poses the subject holds, a few frames
+tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..ik import rotations
+from ..ik.motion import Motion
+from .expected_pose import ExpectedPose
+from .problem import Problem, Progress
+from .start import FREE_STEPS, Hypothesis, refit
+from .start_poses import StartPose
+
+STAGE = "average pose"
+SCORE_SIGMA = 0.03
+"""Difference of scores at which one pose is e times as likely as another."""
+
+
+def estimate_expected_pose(
+    problem: Problem, ranked: Sequence[Hypothesis], poses: Sequence[StartPose], progress: Progress
+) -> ExpectedPose:
+    """An expected pose for every frame: the start poses' mean, weighted by how well each explains the frames
+    searched.
+
+    Args:
+        problem: The capture.
+        ranked: Hypotheses, best first.
+        poses: All start poses.
+        progress: Told how far it is.
+    """
+    best: dict[int, Hypothesis] = {}
+    for hypothesis in ranked:
+        best.setdefault(hypothesis.frame, hypothesis)
+    if len(poses) < 2:
+        return problem.expected
+    frames = sorted(best)
+    scores = np.zeros((len(frames), len(poses)))
+    for row, frame in enumerate(frames):
+        for column, pose in enumerate(poses):
+            progress(STAGE, row * len(poses) + column, len(frames) * len(poses))
+            known = best[frame]
+            if pose.name == known.start_pose.name:
+                scores[row, column] = known.score
+                continue
+            root = problem.body.skeleton.root
+            local = pose.local_rotations.copy()
+            local[root] = known.pose.local_rotations[0, root]
+            start = replace(known, pose=Motion(known.pose.root_translation, local[None]), start_pose=pose)
+            scores[row, column] = refit(problem, start, FREE_STEPS).score
+    weights = np.exp((scores - scores.max(1, keepdims=True)) / SCORE_SIGMA)
+    weights /= weights.sum(1, keepdims=True)
+    times = problem.frames.clip.times
+    over_time = np.stack([np.interp(times, times[frames], weights[:, k]) for k in range(len(poses))], axis=1)
+    candidates = np.stack([pose.local_rotations for pose in poses])
+    centers = rotations.nearest_rotation(np.einsum("tk,kjab->tjab", over_time, candidates))
+    return ExpectedPose(centers, problem.expected.precisions)
