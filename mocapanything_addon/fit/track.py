@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ def track(
         pose, before, seconds_before = first, None, 0.0
         sight = look_at(problem, first, start.frame)
         poses[start.frame], overlap[start.frame] = first, sight.overlap
-        for previous, frame in zip(order[:-1], order[1:], strict=True):
+        for previous, frame in itertools.pairwise(order):
             progress(STAGE, done, total)
             done += 1
             seconds = problem.seconds(previous, frame)

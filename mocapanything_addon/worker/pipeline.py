@@ -9,26 +9,17 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fit.body import Body
-from ..fit.camera_guess import guess_camera
 from ..fit.clip import SubjectClip
-from ..fit.confidence import judge
-from ..fit.cues import ranked_by_cues
-from ..fit.elevation import find_elevation, looking_down
-from ..fit.evidence.flow import FlowField
-from ..fit.expected_pose import ExpectedPose
-from ..fit.frames import Frames
+from ..fit.fit import conclude, find_start, prepare, refine, tilt_camera, track_starts
 from ..fit.overlay import write_overlay
 from ..fit.problem import Problem
-from ..fit.start import is_uncertain, search_start
-from ..fit.track import track
+from ..fit.residual import joint_residual
 from ..fit.whole_clip import fit_whole_clip
 from ..ik.kinematics import forward
 from ..ik.limits import euler
@@ -51,8 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
-STANDARD_ROUNDS, BEST_ROUNDS = 10, 25
-"""Of the last solve of the whole clip."""
+LAST_ROUNDS = {Quality.STANDARD: 5, Quality.BEST: 15}
+"""Of the solve that follows the networks."""
 LIMIT_TOLERANCE = 1e-6
 """Radians: rounding, not a violation."""
 
@@ -78,67 +69,46 @@ def run(
     with tempfile.TemporaryDirectory(prefix="frames-", dir=job.path, ignore_cleanup_errors=True) as scratch:
         clip, said = make_clip(request.video, settings, Path(scratch), progress)
         warnings += said
-        problem = make_problem(rig, clip, settings)
-        ranked = ranked_by_cues(problem, search_start(problem, settings.quality, progress))
-        if is_uncertain(ranked):
-            warnings.append(
-                "It is uncertain which way the character faces in the video. Check the heading in the result."
-            )
-        result = track(problem, ranked[0], progress, stride=2 if settings.quality is Quality.FAST else 1)
-        problem, motion = looking_down(problem, result.motion, find_elevation(problem, result.motion))
-        result = replace(result, motion=motion)
+        problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
+        problem, ranked = find_start(problem, settings.quality, progress)
+        found = track_starts(problem, ranked, settings.quality, progress)
+        problem, found = tilt_camera(problem, found)
         if settings.quality is not Quality.FAST:
-            result = fit_whole_clip(problem, motion, progress)
-            problem, motion = looking_down(problem, result.motion, find_elevation(problem, result.motion))
+            found = refine(problem, found, settings.quality, progress)
+            # On its way a better track shows more of how the camera stands.
+            problem, found = tilt_camera(problem, found)
             if networks is not None:
-                pose = forward(problem.body.skeleton, motion)
+                pose = forward(problem.body.skeleton, found.motion)
                 proposals = propose(networks, problem, clip, job.load_views(), pose, progress)
                 log.info("networks: %.0f %% of the points are sure enough", 100 * proposals.used_share)
                 problem = proposals.problem
-            rounds = STANDARD_ROUNDS if settings.quality is Quality.STANDARD else BEST_ROUNDS
-            result = fit_whole_clip(problem, motion, progress, rounds=rounds)
-        confidence = judge(problem, result.motion, progress)
+            found = fit_whole_clip(problem, found.motion, progress, rounds=LAST_ROUNDS[settings.quality])
+        result = conclude(problem, found, ranked, progress)
+        warnings += result.warnings
         if request.overlay:
             with replacing_file(job.overlay_path) as temporary:
                 write_overlay(
-                    temporary, problem.body, clip, problem.camera, result.motion, confidence.joints, progress
+                    temporary, problem.body, clip, problem.camera, result.motion, result.confidence, progress
                 )
-        solution = _placed(problem, clip, result.motion, confidence.joints)
         measurements = Measurements(
-            ik_residual=confidence.residual,
+            ik_residual=joint_residual(problem, result.motion, progress),
             limit_violations=_violations(problem, result.motion),
-            outline_overlap=np.where(problem.frames.has_subject, result.overlap, np.nan),
+            outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
             start_score=ranked[0].overlap,
             networks=_used(networks),
             device="cpu" if networks is None else str(networks.device),
         )
-        return solution, measurements, warnings
+        return _placed(problem, clip, result.motion, result.confidence), measurements, warnings
 
 
 def _load_networks(settings: CaptureSettings, progress: Progress) -> Networks | None:
-    if not settings.use_networks:
+    # The fast quality ends where the networks begin.
+    if not settings.use_networks or settings.quality is Quality.FAST:
         return None
     progress("networks", 0, 1)
     from ..models.networks import Networks  # torch takes seconds to load
 
     return Networks.load(device="auto")
-
-
-def make_problem(rig: Rig, clip: SubjectClip, settings: CaptureSettings) -> Problem:
-    """What is to be solved, with a level camera that sees the rig as large as the subject."""
-    body = Body.from_rig(rig)
-    frames = Frames(clip)
-    boxes = frames.boxes[frames.is_whole if frames.is_whole.any() else frames.has_subject]
-    box = np.median(boxes, axis=0) if len(boxes) else np.array([0.0, 0.0, clip.width, clip.height])
-    camera = guess_camera(rig, box, clip.width, clip.height, fov_degrees=settings.fov_degrees)
-    return Problem(
-        body=body,
-        frames=frames,
-        flow=FlowField(frames),
-        camera=camera,
-        expected=ExpectedPose.of_rig(rig, body.stiffness),
-        rng=np.random.default_rng(settings.seed),
-    )
 
 
 def _placed(

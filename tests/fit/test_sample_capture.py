@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mocapanything_addon.fit.confidence import judge
+from mocapanything_addon.fit.confidence import joint_confidence
 from mocapanything_addon.fit.cues import ranked_by_cues, travel
 from mocapanything_addon.fit.elevation import find_elevation, looking_down
+from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.frame_fit import fit_frame, look_at
 from mocapanything_addon.fit.lost_limbs import limb_chains
 from mocapanything_addon.fit.problem import Problem
+from mocapanything_addon.fit.residual import joint_residual
 from mocapanything_addon.fit.start import Hypothesis, search_start
 from mocapanything_addon.fit.track import Track, track
 from mocapanything_addon.fit.whole_clip import fit_whole_clip
@@ -25,7 +27,6 @@ from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
 from mocapanything_addon.ik.rotations import angle_between, matrix_from_quaternion
 from mocapanything_addon.jobs.settings import CaptureSettings, Quality
-from mocapanything_addon.worker.pipeline import make_problem
 from mocapanything_addon.worker.subject.clip import make_clip
 from samples.cast import SAMPLES
 from samples.footage import Truth
@@ -83,7 +84,7 @@ def dog(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     clip, _ = make_clip(CONTENT / "quadruped.mp4", chosen, folder, silent)
     assert clip.frame_count == FRAMES
     rig = next(sample for sample in SAMPLES if sample.name == "quadruped").creature().rig
-    problem = make_problem(rig, clip, chosen)
+    problem = prepare(rig, clip, fov_degrees=40.0)
     ranked = ranked_by_cues(problem, search_start(problem, Quality.FAST, silent))
     return Scene(truth, problem, ranked, track(problem, ranked[0], silent))
 
@@ -173,19 +174,26 @@ def test_whole_clip_is_smoother_and_fits_as_well(dog: Scene) -> None:
 
 
 def test_confidence_is_higher_where_the_dog_is_seen(dog: Scene) -> None:
-    judged = judge(dog.problem, dog.true_motion, silent)
-    assert judged.joints.shape == judged.residual.shape == (FRAMES, dog.problem.body.skeleton.joint_count)
-    assert ((judged.joints >= 0) & (judged.joints <= 1)).all()
     moved = Motion(
         dog.true_motion.root_translation + np.array([0.4, 0.0, 0.0]), dog.true_motion.local_rotations
     )
-    wrong = judge(dog.problem, moved, silent)
-    assert wrong.joints.mean() < 0.6 * judged.joints.mean()
-    assert wrong.residual.mean() > 2.0 * judged.residual.mean()
+    sure, unsure = (
+        joint_confidence(dog.problem, motion, overlap(dog.problem, motion), silent)
+        for motion in (dog.true_motion, moved)
+    )
+    assert sure.shape == (FRAMES, dog.problem.body.skeleton.joint_count)
+    assert ((sure >= 0) & (sure <= 1)).all()
+    assert unsure.mean() < 0.6 * sure.mean()
+    right, wrong = (joint_residual(dog.problem, motion, silent) for motion in (dog.true_motion, moved))
+    assert wrong.mean() > 2.0 * right.mean()
+
+
+def overlap(problem: Problem, motion: Motion) -> np.ndarray:
+    return np.array([look_at(problem, motion[t : t + 1], t).overlap for t in range(FRAMES)])
 
 
 def test_the_same_seed_gives_the_same_track(dog: Scene) -> None:
-    again = make_problem(dog.problem.body.rig, dog.problem.frames.clip, CaptureSettings(fov_degrees=40.0))
+    again = prepare(dog.problem.body.rig, dog.problem.frames.clip, fov_degrees=40.0)
     ranked = ranked_by_cues(again, search_start(again, Quality.FAST, silent))
     first, second = ranked[0].pose.local_rotations, dog.ranked[0].pose.local_rotations
     np.testing.assert_allclose(first, second, atol=1e-9)
