@@ -146,15 +146,16 @@ class Frames:
         matrix = np.vstack([crop.affine_from_image(), [0.0, 0.0, 1.0]]) @ np.linalg.inv(to_image)
         shrink = 1.0 / max(matrix[0, 0], 1e-9)
         if shrink > 1.5:
-            image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
-        return cv2.warpAffine(
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 * shrink), np.uint8)
+        resampled = cv2.warpAffine(
             np.ascontiguousarray(image),
-            matrix[:2],
+            np.asarray(matrix[:2], np.float64),
             (crop.size, crop.size),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(border,),
         )
+        return np.asarray(resampled, np.uint8)
 
     def _background(self) -> float:
         """A grey far from the subject's mean."""

@@ -47,7 +47,8 @@ def overlay_frames(
     for t in range(motion.frame_count):
         source = clip.crops[t]
         crop = Crop(source.left, source.top, source.side, SIZE)
-        image = cv2.resize(np.ascontiguousarray(clip.color[t]), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+        color = np.ascontiguousarray(clip.color[t])
+        image = np.asarray(cv2.resize(color, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR), np.uint8)
         mask = body.render(body.skin.at(state, t).vertices, camera, crop).mask.astype(np.uint8)
         tinted = image[mask > 0] * (1.0 - TINT) + np.array(OUTLINE) * TINT
         image[mask > 0] = tinted.astype(np.uint8)

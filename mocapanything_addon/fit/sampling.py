@@ -24,7 +24,7 @@ class MeshPoints:
     def __len__(self) -> int:
         return len(self.faces)
 
-    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> MeshPoints:
+    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> MeshPoints:
         return MeshPoints(self.faces[index], self.barycentric[index])
 
     def on(self, vertices: NDArray[np.float64], triangles: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ class Contour:
 
     def nearest(self, features: NDArray[np.float64]) -> NDArray[np.intp]:
         """(N,) index of the outline point nearest to each feature (N, 4)."""
-        return self._tree.query(features)[1]
+        return np.asarray(self._tree.query(features)[1], np.intp)
 
 
 def trace(mask: NDArray[np.bool_], trusted: NDArray[np.bool_]) -> Contour:

@@ -54,7 +54,7 @@ class FlowField:
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._pairs: OrderedDict[tuple[int, int], Flow] = OrderedDict()
 
     def between(self, source: int, target: int) -> Flow:
