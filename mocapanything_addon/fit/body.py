@@ -48,7 +48,7 @@ class Body:
         # Where the body faces is for the video to say, whatever range its root bone was given.
         limits = np.array(rig.limits, float)
         limits[full.root] = [-np.inf, np.inf]
-        translates = np.array(rig.can_translate, bool)
+        translates = np.array(full.can_translate)
         translates[full.root] = True
         skeleton = Skeleton(
             rig.joint_names,

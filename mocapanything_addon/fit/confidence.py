@@ -64,7 +64,7 @@ def joint_confidence(
         prior, _ = linearise(single, expected_pose_terms(problem, np.array([t])))
         before = prior.hessian[0]
         after = before + linearise(single, evidence)[0].hessian[0]
-        free = np.arange(3, skeleton.parameter_count)
+        free = skeleton.rotation_parameters
         floor = 1e-3 * np.eye(len(before))
         wide = np.diagonal(np.linalg.inv(before + floor))[free].reshape(-1, 3).sum(1)
         narrow = np.diagonal(np.linalg.inv(after + floor))[free].reshape(-1, 3).sum(1)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .motion import Motion
-from .parameters import local_axes
+from .parameters import local_axes, translation_axes
 from .rotations import hat
 from .skeleton import Skeleton
 
@@ -30,19 +30,24 @@ class Pose(NamedTuple):
 
 
 def forward(skeleton: Skeleton, motion: Motion) -> Pose:
-    """D_j = D_parent L_j and p_j = p_parent + D_parent o_j, all joints of one generation at once."""
+    """D_j = D_parent L_j and p_j = p_parent + D_parent o_j, all joints of one generation at once.
+
+    o_j is the rest offset, plus the joint's own translation where the motion has any.
+    """
     frames = motion.frame_count
     turned = np.empty((frames, skeleton.joint_count, 3, 3))
     positions = np.empty((frames, skeleton.joint_count, 3))
     root = skeleton.root
     turned[:, root] = motion.local_rotations[:, root]
     positions[:, root] = skeleton.rest_positions[root] + motion.root_translation
+    offsets = skeleton.offsets[None]
+    if motion.joint_translations is not None:
+        offsets = offsets + motion.joint_translations
     for joints in skeleton.generations:
         parents = skeleton.parents[joints]
         carried = turned[:, parents]
         turned[:, joints] = carried @ motion.local_rotations[:, joints]
-        offsets = (carried @ skeleton.offsets[joints][..., None])[..., 0]
-        positions[:, joints] = positions[:, parents] + offsets
+        positions[:, joints] = positions[:, parents] + (carried @ offsets[:, joints, :, None])[..., 0]
     return Pose(turned, positions)
 
 
@@ -70,16 +75,16 @@ class State:
 
     @cached_property
     def axes(self) -> Array:
-        """(T, 1 + M, 3, 3) the unknowns in armature space: the identity for the translation, then for each
-        moving joint, as columns, the axes about which its unknowns turn everything below it.
+        """(T, B, 3, 3) the unknowns in armature space: columns are the axes about which a block turns
+        everything below its joint, or along which it moves it.
         """
-        moving = self.skeleton.moving
-        parents = self.skeleton.parents[moving]
+        skeleton = self.skeleton
+        axes = np.empty((self.frame_count, skeleton.block_count, 3, 3))
+        axes[:, skeleton.rotation_blocks] = self.local_axes
+        axes[:, skeleton.block_translates] = translation_axes(skeleton)
+        parents = skeleton.parents[skeleton.block_joints]
         below = parents >= 0
-        axes = np.empty((self.frame_count, 1 + len(moving), 3, 3))
-        axes[:, 0] = np.eye(3)
-        axes[:, 1:] = self.local_axes
-        axes[:, 1:][:, below] = self.pose.global_rotations[:, parents[below]] @ self.local_axes[:, below]
+        axes[:, below] = self.pose.global_rotations[:, parents[below]] @ axes[:, below]
         return axes
 
     @cached_property
@@ -90,31 +95,32 @@ class State:
 
     @cached_property
     def twists(self) -> Array:
-        """(T, 1 + M, 6, 3) the unknowns as twists (w, v): a point x that one carries moves by w x x + v.
+        """(T, B, 6, 3) the unknowns as twists (w, v): a point x that one carries moves by w x x + v.
 
-        For a joint at p with axis a: w = a, v = p x a (Lynch and Park, "Modern Robotics", space screw axes).
+        For a joint at p with axis a: w = a, v = p x a (Lynch and Park, "Modern Robotics", space screw axes);
+        for a translation along a: w = 0, v = a.
         """
+        turns, moves = self.skeleton.rotation_blocks, self.skeleton.block_translates
         result = np.zeros((*self.axes.shape[:2], 6, 3))
-        result[:, 0, 3:] = np.eye(3)
+        result[:, moves, 3:] = self.axes[:, moves]
         pivots = self.pose.positions[:, self.skeleton.moving]
-        result[:, 1:, :3] = self.axes[:, 1:]
-        result[:, 1:, 3:] = hat(pivots) @ self.axes[:, 1:]
+        result[:, turns, :3] = self.axes[:, turns]
+        result[:, turns, 3:] = hat(pivots) @ self.axes[:, turns]
         return result
 
 
 def joint_jacobian(state: State, joints: NDArray[np.int64]) -> Array:
     """(T, n, 3, P) derivative of the positions of n joints, written out; for few joints."""
     skeleton = state.skeleton
-    moving = skeleton.moving
+    turns, moves = skeleton.rotation_blocks, skeleton.block_translates
     positions = state.pose.positions
-    arms = positions[:, joints, None] - positions[:, None, moving]
-    turned = hat(-arms) @ state.axes[:, None, 1:]
-    turned *= skeleton.is_ancestor[moving][:, joints].T[None, :, :, None, None]
     frames, count = len(positions), len(joints)
-    result = np.empty((frames, count, 3, skeleton.parameter_count))
-    result[..., :3] = np.eye(3)
-    result[..., 3:] = np.swapaxes(turned, 2, 3).reshape(frames, count, 3, -1)
-    return result
+    moved = np.empty((frames, count, skeleton.block_count, 3, 3))
+    moved[:, :, moves] = state.axes[:, None, moves]
+    arms = positions[:, joints, None] - positions[:, None, skeleton.moving]
+    moved[:, :, turns] = hat(-arms) @ state.axes[:, None, turns]
+    moved *= skeleton.block_carries[:, joints].T[None, :, :, None, None]
+    return np.swapaxes(moved, 2, 3).reshape(frames, count, 3, -1)
 
 
 def add_joint_information(state: State, system: NormalEquations, information: Array, gradient: Array) -> None:

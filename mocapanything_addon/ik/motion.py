@@ -22,6 +22,10 @@ class Motion:
     """(T, 3) of the root from its rest position, armature space."""
     local_rotations: Array
     """(T, J, 3, 3) L_j = D_parent^-1 D_j, rest-relative, armature axes; the identity is the rest pose."""
+    joint_translations: Array | None = None
+    """(T, J, 3) of each joint from its rest offset, in armature axes carried by its parent; None: all zero.
+    That of the first root is ``root_translation``, and zero here.
+    """
 
     @classmethod
     def rest(cls, joint_count: int, frame_count: int = 1) -> Motion:
@@ -46,25 +50,33 @@ class Motion:
         return rotations.continuous_quaternions(rotations.quaternion_from_matrix(self.local_rotations))
 
     def copy(self) -> Motion:
-        return Motion(self.root_translation.copy(), self.local_rotations.copy())
+        moved = None if self.joint_translations is None else self.joint_translations.copy()
+        return Motion(self.root_translation.copy(), self.local_rotations.copy(), moved)
+
+    @property
+    def all_joint_translations(self) -> Array:
+        """(T, J, 3) a copy of the joint translations, zeros where there are none."""
+        if self.joint_translations is None:
+            return np.zeros(self.local_rotations.shape[:3])
+        return self.joint_translations.copy()
 
     def __getitem__(self, frames: slice | NDArray) -> Motion:
         """Some of the frames: a slice (shares memory) or an index array."""
-        return Motion(self.root_translation[frames], self.local_rotations[frames])
+        moved = None if self.joint_translations is None else self.joint_translations[frames]
+        return Motion(self.root_translation[frames], self.local_rotations[frames], moved)
 
     def repeat(self, frame_count: int) -> Motion:
         """A single frame, held for ``frame_count`` frames."""
         if self.frame_count != 1:
             raise ValueError(f"repeat needs a motion of one frame, this one has {self.frame_count}")
-        return Motion(
-            np.repeat(self.root_translation, frame_count, axis=0),
-            np.repeat(self.local_rotations, frame_count, axis=0),
-        )
+        return self[np.zeros(frame_count, np.int64)]
 
     @staticmethod
     def concatenate(motions: Sequence[Motion]) -> Motion:
         """One after the other."""
+        still = all(m.joint_translations is None for m in motions)
         return Motion(
             np.concatenate([m.root_translation for m in motions]),
             np.concatenate([m.local_rotations for m in motions]),
+            None if still else np.concatenate([m.all_joint_translations for m in motions]),
         )

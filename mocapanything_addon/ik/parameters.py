@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The unknowns of a frame: three for the root's translation, then three for every moving joint.
+"""The unknowns of a frame, in blocks of three: the root's translation, the rotation of every moving joint,
+the translation of every other joint that may leave its place.
 
-P = 3 + 3 M with M = ``len(skeleton.moving)``; the root is the first moving joint, so parameters 3 to 5 are
-the root's orientation. A *step* (T, P) changes a motion:
+P = 3 B with B = 1 + M + N blocks, see ``Skeleton.block_joints``; the root is the first moving joint, so
+parameters 3 to 5 are the root's orientation. A *step* (T, P) changes a motion:
 
-- translation: added, armature space.
+- the root's translation: added, armature space.
+- another joint's translation: added along the bone's own axes, as its parent carries them.
 - a free joint: L <- L R exp(d) R^T with R the bone's rest axes, to first order. The step d is a rotation
   vector in the bone's own, posed axes (a right increment).
 - a joint with ranges or locks: the step is added to its Euler angles (limits/euler.py), so a range is an
@@ -47,6 +49,15 @@ def local_axes(skeleton: Skeleton, motion: Motion) -> Array:
     return axes
 
 
+def translation_axes(skeleton: Skeleton) -> Array:
+    """(1 + N, 3, 3) columns: directions of the unknowns of the translation blocks, as the parent carries
+    them.
+    """
+    axes = skeleton.bone_axes[skeleton.block_joints[skeleton.block_translates]]
+    axes[0] = np.eye(3)
+    return axes
+
+
 def step_bounds(skeleton: Skeleton, motion: Motion) -> tuple[Array, Array] | None:
     """Lowest and highest step (T, P) that stays in the ranges; None where no joint that moves has any.
 
@@ -75,8 +86,8 @@ def apply_step(state: State, step: Array) -> Motion:
     """
     skeleton, motion = state.skeleton, state.motion
     moving, frames = skeleton.moving, motion.frame_count
-    turns = step[:, 3:].reshape(frames, len(moving), 3)
-    about = (state.axes[:, 1:] @ turns[..., None])[..., 0]
+    turns = step[:, skeleton.rotation_parameters].reshape(frames, len(moving), 3)
+    about = (state.axes[:, skeleton.rotation_blocks] @ turns[..., None])[..., 0]
     total = skeleton.is_ancestor[moving].T @ about
     aimed = rotations.without_drift(rotations.exp(total) @ state.pose.global_rotations)
     local_rotations = motion.local_rotations.copy()
@@ -103,4 +114,9 @@ def apply_step(state: State, step: Array) -> Motion:
     translation = motion.root_translation
     if skeleton.can_translate[root]:
         translation = translation + step[:, :3]
-    return Motion(translation, local_rotations)
+    joint_translations = motion.joint_translations
+    if len(skeleton.translating):
+        joint_translations = motion.all_joint_translations
+        moves = step[:, 3 * (1 + len(moving)) :].reshape(frames, -1, 3, 1)
+        joint_translations[:, skeleton.translating] += (translation_axes(skeleton)[1:] @ moves)[..., 0]
+    return Motion(translation, local_rotations, joint_translations)

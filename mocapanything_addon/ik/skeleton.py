@@ -32,7 +32,8 @@ class Skeleton:
             applied first, then y, then z. -inf and inf where free; a range of a full turn or more is free.
         locks: (J, 3) True where the Euler angle stays at rest. A joint with three locks turns with its
             parent.
-        can_translate: (J,) False at the root holds the root in place. Other joints keep their bone's length.
+        can_translate: (J,) joints whose distance from their parent is unknown too. None: the root only; all
+            bones then keep their length.
 
     Raises:
         ValueError: the arrays do not describe one tree; the message names the joint.
@@ -64,8 +65,16 @@ class Skeleton:
         self._check()
 
     @classmethod
-    def from_rig(cls, rig: Rig) -> Skeleton:
-        """The rig's joints with the artist's limits and locks; a tail joint turns with its bone."""
+    def from_rig(cls, rig: Rig, translating: Sequence[int] = ()) -> Skeleton:
+        """The rig's joints with the artist's limits and locks; a tail joint turns with its bone.
+
+        Args:
+            rig: as read.
+            translating: joints that may move away from their parent, where the rig allows it. Rigs have many
+                unconnected bones that should keep their place all the same, so by default roots only.
+        """
+        asked = rig.parents < 0
+        asked[list(translating)] = True
         return cls(
             rig.joint_names,
             rig.parents,
@@ -73,7 +82,7 @@ class Skeleton:
             rig.rest_rotations,
             limits=rig.limits,
             locks=rig.locked_rotation | rig.is_tail[:, None],
-            can_translate=rig.can_translate,
+            can_translate=rig.can_translate & asked,
         )
 
     def _check(self) -> None:
@@ -210,23 +219,81 @@ class Skeleton:
         turns[self.root] = False
         return np.concatenate([[self.root], np.nonzero(turns)[0]])
 
+    # ---- the unknowns: B blocks of three
+
+    @cached_property
+    def translating(self) -> NDArray[np.int64]:
+        """(N,) joints other than the root that change their distance from their parent."""
+        translates = self.can_translate.copy()
+        translates[self.root] = False
+        return np.nonzero(translates)[0]
+
+    @cached_property
+    def block_joints(self) -> NDArray[np.int64]:
+        """(B,) the joint of each block: the root (its translation), the M of :attr:`moving` (their
+        rotations), then the N of :attr:`translating` (their translations). B = 1 + M + N.
+        """
+        return np.concatenate([[self.root], self.moving, self.translating])
+
+    @cached_property
+    def block_translates(self) -> NDArray[np.bool_]:
+        """(B,) the block's unknowns move its joint; otherwise they turn it."""
+        translates = np.ones(self.block_count, bool)
+        translates[self.rotation_blocks] = False
+        return translates
+
+    @cached_property
+    def block_carries(self) -> NDArray[np.bool_]:
+        """(B, J) the block moves body j: its joint's own and all below."""
+        return self.is_ancestor[self.block_joints]
+
+    @property
+    def block_count(self) -> int:
+        return len(self.block_joints)
+
+    @property
+    def rotation_blocks(self) -> slice:
+        """Those of the M moving joints."""
+        return slice(1, 1 + len(self.moving))
+
     @property
     def parameter_count(self) -> int:
-        """P = 3 + 3 M."""
-        return 3 + 3 * len(self.moving)
+        """P = 3 B."""
+        return 3 * self.block_count
+
+    @property
+    def rotation_parameters(self) -> slice:
+        """Those of the M moving joints."""
+        return slice(3, 3 + 3 * len(self.moving))
 
     @cached_property
     def first_parameter(self) -> NDArray[np.int64]:
-        """(J,) index of a joint's first of three parameters, -1 where it has none; the root's is 3."""
+        """(J,) index of a joint's first of three rotation parameters, -1 where it has none; the root's is
+        3.
+        """
         result = np.full(self.joint_count, -1)
         result[self.moving] = 3 + 3 * np.arange(len(self.moving))
         return result
 
     @cached_property
+    def first_translation_parameter(self) -> NDArray[np.int64]:
+        """(J,) index of a joint's first of three translation parameters, -1 where it has none; the root's
+        is 0.
+        """
+        result = np.full(self.joint_count, -1)
+        result[self.root] = 0
+        result[self.translating] = 3 * (1 + len(self.moving) + np.arange(len(self.translating)))
+        return result
+
+    @cached_property
     def locked_parameters(self) -> NDArray[np.bool_]:
-        """(P,) parameters that never change: locked angles of joints that move about another axis."""
-        held = (self.lowest_angles == self.highest_angles)[self.moving]
-        return np.concatenate([np.full(3, not self.can_translate[self.root]), held.reshape(-1)])
+        """(P,) parameters that never change: locked angles of joints that move about another axis, the
+        translation of a root that may not move.
+        """
+        locked = np.zeros((self.block_count, 3), bool)
+        locked[0] = not self.can_translate[self.root]
+        locked[self.rotation_blocks] = (self.lowest_angles == self.highest_angles)[self.moving]
+        return locked.reshape(-1)
 
 
 def _array(name: str, values: ArrayLike, shape: tuple[int, ...], dtype: type = np.float64) -> NDArray:

@@ -104,17 +104,13 @@ class Skin:
 
     @cached_property
     def below(self) -> Array32:
-        """(V, K, 1 + M) 1 where influence k of the vertex is carried by moving joint m - 1; column 0 is
-        empty.
-        """
-        is_below = self.skeleton.is_ancestor[self.skeleton.moving][:, self.skin_joints]
-        below = np.zeros((*self.skin_joints.shape, 1 + len(is_below)), np.float32)
-        below[..., 1:] = is_below.transpose(1, 2, 0)
-        return below
+        """(V, K, B) 1 where influence k of the vertex is carried by the block."""
+        carried = self.skeleton.block_carries[:, self.skin_joints]
+        return carried.transpose(1, 2, 0).astype(np.float32)
 
     @cached_property
     def weight_below(self) -> Array32:
-        """(V, 3 (1 + M)) the share of the vertex that each moving joint carries, three times over."""
+        """(V, 3 B) the share of the vertex that each block carries, three times over."""
         return np.tile((self.weights32[:, None] @ self.below)[:, 0], 3)
 
     @cached_property
@@ -174,8 +170,7 @@ class PosedSkin:
         joints = skin.skin_joints
         self._carried = np.einsum("vkij,vkj->vki", turned[joints], skin.rest_arms)
         self._carried += skin.weights32[..., None] * positions[joints]
-        pivots = positions[skin.skeleton.moving]
-        self._pivots = np.concatenate([np.zeros((1, 3), np.float32), pivots]).T.reshape(-1)
+        self._pivots = positions[skin.skeleton.block_joints].T.reshape(-1)
 
     @cached_property
     def vertices(self) -> Array32:
@@ -184,9 +179,7 @@ class PosedSkin:
 
     @cached_property
     def _arms(self) -> Array32:
-        """(V, 3 (1 + M)): components of the arms about the moving joints, after a column left for the
-        translation.
-        """
+        """(V, 3 B): components of the arms about the blocks' joints."""
         arms = np.swapaxes(self._carried, -1, -2) @ self.skin.below
         arms = arms.reshape(len(arms), -1)
         arms -= self.skin.weight_below * self._pivots
@@ -201,9 +194,10 @@ class PosedSkin:
         """Components of the points' motion along ``directions`` (S, R, 3), by the geometric unknowns.
 
         Returns:
-            (S R, 3 (1 + M)) rows for :meth:`NormalEquations.add_geometric`. A row may be scaled, by the root
+            (S R, 3 B) rows for :meth:`NormalEquations.add_geometric`. A row may be scaled, by the root
             of its weight for instance, through its direction, which costs nothing.
         """
+        skeleton = self.skin.skeleton
         count, per_point = directions.shape[:2]
         arms = np.matmul(barycentric[:, None].astype(np.float32), self._arms[self.skin.faces[triangles]])
         # d . (u x a) = u . (a x d): component c of row r is a cross product, written as hat(-d) a.
@@ -211,6 +205,11 @@ class PosedSkin:
         rows = np.matmul(crossing, arms.reshape(count, 3, -1))
         rows = rows.reshape(count, per_point, 3, -1)
         rows[..., 0] = directions
+        if len(skeleton.translating):
+            moves = np.nonzero(skeleton.block_translates)[0]
+            carried = self.skin.weight_below[:, moves][self.skin.faces[triangles]]
+            share = np.matmul(barycentric[:, None].astype(np.float32), carried)
+            rows[..., moves] = directions[..., None] * share[:, :, None]
         return rows.reshape(count * per_point, -1)
 
     def jacobian(

@@ -60,4 +60,9 @@ def inside_limits(skeleton: Skeleton, motion: Motion) -> Motion:
     translation = motion.root_translation
     if not skeleton.can_translate[skeleton.root]:
         translation = np.zeros_like(translation)
-    return Motion(translation, clamped(skeleton, np.arange(skeleton.joint_count), motion.local_rotations))
+    local_rotations = clamped(skeleton, np.arange(skeleton.joint_count), motion.local_rotations)
+    joint_translations = motion.joint_translations
+    if joint_translations is not None:
+        translates = np.isin(np.arange(skeleton.joint_count), skeleton.translating)
+        joint_translations = np.where(translates[:, None], joint_translations, 0.0)
+    return Motion(translation, local_rotations, joint_translations)

@@ -54,7 +54,7 @@ def pinned_unknowns(
             if pin.pose is None:
                 raise ValueError(f"the pin at frame {pin.frame} has neither a joint nor a pose")
             motion.local_rotations[pin.frame] = rotations.matrix_from_quaternion(pin.pose)
-            held[pin.frame, 3:] = True
+            held[pin.frame, skeleton.rotation_parameters] = True
             if pin.root_translation is not None:
                 motion.root_translation[pin.frame] = pin.root_translation
                 held[pin.frame, :3] = True

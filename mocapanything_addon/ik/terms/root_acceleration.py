@@ -43,7 +43,7 @@ class RootAcceleration:
         for i, row in enumerate(slopes):
             system.gradient[i : i + count, :3] += row[:, None] * change
             for j in range(i, 3):
-                blocks = np.zeros((count, 1 + len(state.skeleton.moving), 3, 3))
+                blocks = np.zeros((count, state.skeleton.block_count, 3, 3))
                 blocks[:, 0] = (row * slopes[j] / self.sigma**2)[:, None, None] * np.eye(3)
                 system.add_joint_blocks(slice(i, i + count), j - i, blocks)
         return self.cost(state)

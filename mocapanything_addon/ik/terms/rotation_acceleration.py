@@ -43,12 +43,13 @@ class RotationAcceleration:
         change, pull = self._pull(state, rates.velocity)
         precision = self.precision[state.skeleton.moving]
         slopes = (-rates.by_this[:-1], rates.by_this[1:] - rates.by_next[:-1], rates.by_next[1:])
+        turns = state.skeleton.rotation_parameters
         for i, row in enumerate(slopes):
             across = np.swapaxes(row, -1, -2)
-            system.gradient[i : i + count, 3:] += (across @ pull[..., None]).reshape(count, -1)
+            system.gradient[i : i + count, turns] += (across @ pull[..., None]).reshape(count, -1)
             weighted = across @ precision
             for j in range(i, 3):
-                blocks = np.zeros((count, 1 + row.shape[1], 3, 3))
-                blocks[:, 1:] = weighted @ slopes[j]
+                blocks = np.zeros((count, state.skeleton.block_count, 3, 3))
+                blocks[:, state.skeleton.rotation_blocks] = weighted @ slopes[j]
                 system.add_joint_blocks(slice(i, i + count), j - i, blocks)
         return 0.5 * float((change * pull).sum())

@@ -47,8 +47,9 @@ class RotationPrior:
         slopes = rotations.inverse_right_jacobian(away) @ state.body_axes
         across = trust[..., None, None] * np.swapaxes(slopes, -1, -2)
         precision = self.precision[..., state.skeleton.moving, :, :]
-        blocks = np.zeros((state.frame_count, 1 + slopes.shape[1], 3, 3))
-        blocks[:, 1:] = across @ precision @ slopes
+        blocks = np.zeros((state.frame_count, state.skeleton.block_count, 3, 3))
+        blocks[:, state.skeleton.rotation_blocks] = across @ precision @ slopes
         system.add_joint_blocks(slice(None), 0, blocks)
-        system.gradient[:, 3:] += (across @ pull[..., None]).reshape(state.frame_count, -1)
+        turns = state.skeleton.rotation_parameters
+        system.gradient[:, turns] += (across @ pull[..., None]).reshape(state.frame_count, -1)
         return 0.5 * float(self.loss.cost(squared).sum())
