@@ -62,8 +62,8 @@ def joint_confidence(
             still = PlaceObservations(sight.points, sight.pixels, seen, None, EVIDENCE_SIGMA)
             evidence += place_terms(problem, [(0, t, still)])
         prior, _ = linearise(single, expected_pose_terms(problem, np.array([t])))
-        before = prior.hessian[0]
-        after = before + linearise(single, evidence)[0].hessian[0]
+        before = prior.frame_blocks()[0]
+        after = before + linearise(single, evidence)[0].frame_blocks()[0]
         free = skeleton.rotation_parameters
         floor = 1e-3 * np.eye(len(before))
         wide = np.diagonal(np.linalg.inv(before + floor))[free].reshape(-1, 3).sum(1)

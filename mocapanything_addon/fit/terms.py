@@ -64,7 +64,7 @@ class RootNear:
         return 0.5 * float(np.square(away).sum()) / self.sigma**2
 
     def linearise(self, state: State, system: NormalEquations) -> float:
-        system.hessian[:, :3, :3] += np.eye(3) / self.sigma**2
+        system.blocks[:, 0] += np.eye(3) / self.sigma**2
         system.gradient[:, :3] += (state.motion.root_translation - self.translation) / self.sigma**2
         return self.cost(state)
 

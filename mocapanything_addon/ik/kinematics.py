@@ -126,20 +126,13 @@ def joint_jacobian(state: State, joints: NDArray[np.int64]) -> Array:
 def add_joint_information(state: State, system: NormalEquations, information: Array, gradient: Array) -> None:
     """Add evidence about the joints' positions to a system.
 
-    Composite inertias (R. Featherstone, "Rigid Body Dynamics Algorithms", the composite rigid body
-    algorithm): the evidence of all joints below a joint is one 6 x 6 matrix, so nothing of size (3 J, P) is
-    ever built.
-
     Args:
         state: where the motion is.
         system: gets J^T information J and J^T gradient, J the derivative of the positions.
         information: (T, J, 3, 3) symmetric, second derivative of the cost by each position.
         gradient: (T, J, 3) derivative of the cost by each position.
     """
-    skeleton = state.skeleton
     frames, joints = gradient.shape[:2]
-    below = np.ones((1 + len(skeleton.moving), joints))
-    below[1:] = skeleton.is_ancestor[skeleton.moving]
     across = hat(state.pose.positions)
     bodies = np.empty((frames, joints, 6, 6))
     moments = across @ information
@@ -148,19 +141,21 @@ def add_joint_information(state: State, system: NormalEquations, information: Ar
     bodies[..., 3:, :3] = np.swapaxes(moments, -1, -2)
     bodies[..., :3, :3] = -moments @ across
     wrenches = np.concatenate([(across @ gradient[..., None])[..., 0], gradient], axis=-1)
-    composite = (below @ bodies.reshape(frames, joints, 36)).reshape(frames, -1, 6, 6)
-    twists = state.twists
-    size = skeleton.parameter_count
-    reactions = np.swapaxes(composite @ twists, 1, 2).reshape(frames, 6, size)
-    columns = np.swapaxes(twists, 1, 2).reshape(frames, 6, size)
-    products = np.swapaxes(columns, -1, -2) @ reactions
-    carries = np.ones((len(below), len(below)))
-    carries[1:, 0] = 0.0
-    carries[1:, 1:] = skeleton.is_ancestor[np.ix_(skeleton.moving, skeleton.moving)]
-    # Row j, column k of the product is right where j carries k; the other half is its mirror image, and the
-    # blocks on the diagonal, which are their own mirror image, are counted half twice.
-    products *= np.kron(carries - 0.5 * np.eye(len(below)), np.ones((3, 3)))
-    system.hessian += products
-    system.hessian += np.swapaxes(products, -1, -2)
-    torques = below @ wrenches
-    system.gradient += (np.swapaxes(twists, -1, -2) @ torques[..., None]).reshape(frames, size)
+    system.add_bodies(bodies, wrenches)
+
+
+def add_turn_information(state: State, system: NormalEquations, information: Array, gradient: Array) -> None:
+    """Add evidence about the bodies' orientations to a system.
+
+    Args:
+        state: where the motion is.
+        system: gets J^T information J and J^T gradient, J the derivative of the bodies' rotation vectors.
+        information: (T, J, 3, 3) symmetric, second derivative of the cost by each body's rotation vector,
+            armature space.
+        gradient: (T, J, 3) derivative of the cost by each body's rotation vector.
+    """
+    bodies = np.zeros((*gradient.shape[:2], 6, 6))
+    bodies[..., :3, :3] = information
+    wrenches = np.zeros((*gradient.shape[:2], 6))
+    wrenches[..., :3] = gradient
+    system.add_bodies(bodies, wrenches)

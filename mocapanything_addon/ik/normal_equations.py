@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The linear system of one Gauss-Newton step over a whole clip.
 
-For a cost 1/2 sum of squared residuals, H = J^T J and g = J^T r, and the step solves H x = -g. Unknowns of
-one frame share a dense P x P block; frames are coupled to the next (flow, velocity) and the one after
-(acceleration), so H is block-banded. Couplings in time that join a joint only with itself are kept as 3 x 3
-blocks until they are needed.
+For a cost 1/2 sum of squared residuals, H = J^T J and g = J^T r, and the step solves H x = -g. Evidence is
+kept in the form in which it is small: about a body's place and rotation as a 6 x 6 matrix on the body's
+velocity, about a block of unknowns as a 3 x 3 matrix, in one frame or between a frame and the next (flow,
+velocity) or the one after (acceleration). Evidence that ties many blocks together, such as a surface seen in
+the image, fills dense P x P blocks, which are allocated when the first such evidence comes.
+
+Without dense blocks a step is found by conjugate gradients, preconditioned by the exact solve of every frame
+on its own, in time and memory linear in frames and joints. With them it is found by block-banded Cholesky.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dtrsm
-from scipy.linalg.lapack import dpotrf, dtrtrs
 
+from .articulated import ArticulatedBodies, BodyEvidence
+from .banded_cholesky import banded_cholesky
+from .conjugate_gradients import conjugate_gradients
 from .kinematics import State
 
 Array = NDArray[np.float64]
@@ -23,77 +30,92 @@ ROUNDING = (0.0, 1e-6, 1e-5, 1e-4)
 """Shares of the diagonal that are added, each when the one before was not enough: evidence of surfaces is
 summed in float32, and where a point all but touches the camera the rounding of its share outweighs all else.
 """
+ACCURACY = 0.02
+"""Share of the right side's length that conjugate gradients leave."""
+MOST_PRODUCTS = 60
+"""A step of conjugate gradients costs this many products at most; what is left, the next step takes up."""
 
 
 class NormalEquations:
-    """H and g for T frames of P unknowns, filled by terms and solved for a step."""
+    """H and g for T frames of P = 3 B unknowns, filled by terms and solved for a step.
 
-    def __init__(self, frame_count: int, parameter_count: int) -> None:
-        self.frame_count = frame_count
-        self.parameter_count = parameter_count
-        self.hessian = np.zeros((frame_count, parameter_count, parameter_count))
-        """(T, P, P) blocks on the diagonal."""
-        self.gradient = np.zeros((frame_count, parameter_count))
+    Fill it first; products and solves are for a system that no longer changes.
+    """
+
+    def __init__(self, state: State) -> None:
+        """``state``: the motion at which terms are linearised."""
+        self.state = state
+        self.frame_count = state.frame_count
+        self.parameter_count = state.skeleton.parameter_count
+        self.gradient = np.zeros((self.frame_count, self.parameter_count))
         """(T, P)."""
-        self._joint_couplings: dict[int, Array] = {}
+        self.blocks = np.zeros((self.frame_count, state.skeleton.block_count, 3, 3))
+        """(T, B, 3, 3) evidence about one block in one frame."""
+        self._bodies: Array | None = None
+        self._dense: Array | None = None
+        self._block_couplings: dict[int, Array] = {}
         self._dense_couplings: dict[int, Array] = {}
 
     # ---- filling
 
-    def add(self, frame: int, rows: NDArray, residuals: NDArray) -> None:
-        """Residuals (N,) of one frame and their derivative (N, P), times the root of their weight."""
-        self.hessian[frame] += rows.T @ rows
-        self.gradient[frame] += residuals.astype(rows.dtype) @ rows
+    def add_bodies(self, information: Array, wrenches: Array) -> None:
+        """Add evidence about what the bodies do: a point x of a body moves by w x x + v in armature space.
 
-    def add_geometric(self, state: State, frame: int, rows: NDArray, residuals: NDArray) -> None:
-        """As :meth:`add`, with rows (N, 3 (1 + M)) by translation and rotation vectors in armature space.
-
-        Column c (1 + M) + m is component c of the root's translation (m = 0) or of the rotation vector of
-        moving joint m - 1. The unknowns' own axes are multiplied on after the product,
-        on P rows instead of N.
+        Args:
+            information: (T, J, 6, 6) second derivative of the cost by each body's (w, v).
+            wrenches: (T, J, 6) derivative of the cost by each body's (w, v).
         """
-        axes = state.axes[frame]
-        self.hessian[frame] += _by_unknowns(rows.T @ rows, axes, axes)
-        self.gradient[frame] += _gradient_by_unknowns(residuals.astype(rows.dtype) @ rows, axes)
-
-    def add_geometric_pair(
-        self,
-        state: State,
-        first: int,
-        second: int,
-        first_rows: NDArray,
-        second_rows: NDArray,
-        residuals: NDArray,
-    ) -> None:
-        """Residuals (N,) that depend on two frames, at most two apart; rows as in :meth:`add_geometric`."""
-        self.add_geometric(state, first, first_rows, residuals)
-        self.add_geometric(state, second, second_rows, residuals)
-        if first > second:
-            first, second, first_rows, second_rows = second, first, second_rows, first_rows
-        cross = _by_unknowns(first_rows.T @ second_rows, state.axes[first], state.axes[second])
-        self._dense_coupling(second - first)[first] += cross
+        self._bodies = information if self._bodies is None else self._bodies + information
+        forces = self.state.skeleton.block_carries.astype(float) @ wrenches
+        torques = np.swapaxes(self.state.twists, -1, -2) @ forces[..., None]
+        self.gradient += torques.reshape(self.gradient.shape)
 
     def add_joint_blocks(self, frames: slice | NDArray, apart: int, blocks: Array) -> None:
-        """Add (n, 1 + M, 3, 3), translation first, to the blocks that couple a joint with itself.
+        """Add (n, B, 3, 3) to the matrices that couple a block of unknowns with itself.
 
         The rows belong to n different ``frames``, the columns to the frames ``apart`` (0, 1 or 2) after them.
         """
         if apart == 0:
-            count = blocks.shape[1]
-            by_joint = self.hessian.reshape(self.frame_count, count, 3, count, 3)
-            diagonal = np.einsum("tmamb->tmab", by_joint)
-            diagonal[frames] += blocks
+            self.blocks[frames] += blocks
             return
-        if apart not in self._joint_couplings:
-            shape = (self._coupled(apart), blocks.shape[1], 3, 3)
-            self._joint_couplings[apart] = np.zeros(shape)
-        self._joint_couplings[apart][frames] += blocks
+        if apart not in self._block_couplings:
+            self._block_couplings[apart] = np.zeros((self._coupled(apart), *self.blocks.shape[1:]))
+        self._block_couplings[apart][frames] += blocks
 
-    def _dense_coupling(self, apart: int) -> Array:
+    def add(self, frame: int, rows: NDArray, residuals: NDArray) -> None:
+        """Residuals (N,) of one frame and their derivative (N, P), times the root of their weight."""
+        self._dense_blocks()[frame] += rows.T @ rows
+        self.gradient[frame] += residuals.astype(rows.dtype) @ rows
+
+    def add_geometric(self, frame: int, rows: NDArray, residuals: NDArray) -> None:
+        """As :meth:`add`, with rows (N, 3 B) by translation and rotation vectors in armature space.
+
+        Column c B + b is component c of block b's translation or rotation vector. The unknowns' own axes are
+        multiplied on after the product, on P rows instead of N.
+        """
+        axes = self.state.axes[frame]
+        self._dense_blocks()[frame] += _by_unknowns(rows.T @ rows, axes, axes)
+        self.gradient[frame] += _gradient_by_unknowns(residuals.astype(rows.dtype) @ rows, axes)
+
+    def add_geometric_pair(
+        self, first: int, second: int, first_rows: NDArray, second_rows: NDArray, residuals: NDArray
+    ) -> None:
+        """Residuals (N,) that depend on two frames, at most two apart; rows as in :meth:`add_geometric`."""
+        self.add_geometric(first, first_rows, residuals)
+        self.add_geometric(second, second_rows, residuals)
+        if first > second:
+            first, second, first_rows, second_rows = second, first, second_rows, first_rows
+        apart = second - first
         if apart not in self._dense_couplings:
-            shape = (self._coupled(apart), self.parameter_count, self.parameter_count)
-            self._dense_couplings[apart] = np.zeros(shape)
-        return self._dense_couplings[apart]
+            size = self.parameter_count
+            self._dense_couplings[apart] = np.zeros((self._coupled(apart), size, size))
+        cross = _by_unknowns(first_rows.T @ second_rows, self.state.axes[first], self.state.axes[second])
+        self._dense_couplings[apart][first] += cross
+
+    def _dense_blocks(self) -> Array:
+        if self._dense is None:
+            self._dense = np.zeros((self.frame_count, self.parameter_count, self.parameter_count))
+        return self._dense
 
     def _coupled(self, apart: int) -> int:
         if not 1 <= apart <= REACH:
@@ -102,34 +124,48 @@ class NormalEquations:
 
     # ---- reading
 
+    def frame_blocks(self) -> Array:
+        """(T, P, P) blocks of H on the diagonal, written out."""
+        size, count = self.parameter_count, self.parameter_count // 3
+        result = np.zeros((self.frame_count, size, size)) if self._dense is None else self._dense.copy()
+        diagonal = np.einsum("tmamb->tmab", result.reshape(self.frame_count, count, 3, count, 3))
+        diagonal += self.blocks
+        if self._bodies is not None:
+            products = _body_products(self.state, self._bodies)
+            result += products
+            result += np.swapaxes(products, -1, -2)
+        return result
+
     def coupling(self, apart: int, frame: int) -> Array | None:
         """(P, P) block of H, rows of ``frame``, columns of ``frame + apart``; None where it is zero."""
-        dense, joint = self._dense_couplings.get(apart), self._joint_couplings.get(apart)
-        if frame + apart >= self.frame_count or (dense is None and joint is None):
+        dense, own = self._dense_couplings.get(apart), self._block_couplings.get(apart)
+        if frame + apart >= self.frame_count or (dense is None and own is None):
             return None
         size = self.parameter_count
         block = np.zeros((size, size)) if dense is None else dense[frame].copy()
-        if joint is not None:
+        if own is not None:
             count = size // 3
             view = np.einsum("mamb->mab", block.reshape(count, 3, count, 3))
-            view += joint[frame]
+            view += own[frame]
         return block
 
     @property
     def reach(self) -> int:
         """How many frames ahead any frame is coupled to."""
-        return max([0, *self._joint_couplings, *self._dense_couplings])
+        return max([0, *self._block_couplings, *self._dense_couplings])
+
+    @property
+    def is_dense(self) -> bool:
+        return self._dense is not None
 
     def multiply(self, step: Array) -> Array:
         """H x for a step (T, P)."""
-        result = (self.hessian @ step[..., None])[..., 0]
+        result = self._from_tree(self._multiply_tree(self._to_tree(step)))
+        if self._dense is not None:
+            result += (self._dense @ step[..., None])[..., 0]
         for apart, blocks in self._dense_couplings.items():
             result[:-apart] += (blocks @ step[apart:, :, None])[..., 0]
             result[apart:] += (np.swapaxes(blocks, -1, -2) @ step[:-apart, :, None])[..., 0]
-        for apart, blocks in self._joint_couplings.items():
-            parts = step.reshape(self.frame_count, -1, 3, 1)
-            result[:-apart] += (blocks @ parts[apart:]).reshape(-1, self.parameter_count)
-            result[apart:] += (np.swapaxes(blocks, -1, -2) @ parts[:-apart]).reshape(-1, self.parameter_count)
         return result
 
     def predicted_change(self, step: Array) -> float:
@@ -154,90 +190,112 @@ class NormalEquations:
         if values is not None:
             step[held] = values[held]
             right = right - self.multiply(step)
+        damping = np.broadcast_to(damping, right.shape)
+        solve = self._solve_dense if self.is_dense else self._solve_sparse
+        solution = solve(damping, held, right)
+        return np.where(held, step, solution)
+
+    def _solve_sparse(self, damping: Array, held: NDArray[np.bool_], right: Array) -> Array:
+        damp, fixed = self._to_tree(damping), self._to_tree(held)
+        frames = ArticulatedBodies(self._evidence, damp, fixed)
+
+        def multiply(step: Array) -> Array:
+            return np.where(fixed, 0.0, self._multiply_tree(step) + damp * step)
+
+        start = np.where(fixed, 0.0, self._to_tree(right))
+        return self._from_tree(
+            conjugate_gradients(multiply, frames.solve, start, ACCURACY, MOST_PRODUCTS if self.reach else 1)
+        )
+
+    def _solve_dense(self, damping: Array, held: NDArray[np.bool_], right: Array) -> Array:
+        step = np.zeros_like(right)
         kept = np.nonzero(~held.all(axis=0))[0]
         if len(kept) == 0:
             return step
-        damping = np.broadcast_to(damping, right.shape)[:, kept]
-        scale = np.einsum("tpp->tp", self.hessian)[:, kept]
+        pick = np.ix_(kept, kept)
+        blocks = self.frame_blocks()
+        if len(kept) < self.parameter_count:
+            blocks = blocks[:, kept[:, None], kept]
+
+        def coupling(apart: int, frame: int) -> Array | None:
+            block = self.coupling(apart, frame)
+            return block if block is None or len(kept) == len(block) else block[pick]
+
+        scale = np.einsum("tpp->tp", blocks)
         for share in ROUNDING:
             try:
-                solution = self._block_cholesky(kept, held[:, kept], damping + share * scale, right[:, kept])
+                step[:, kept] = banded_cholesky(
+                    blocks,
+                    coupling,
+                    self.reach,
+                    held[:, kept],
+                    damping[:, kept] + share * scale,
+                    right[:, kept],
+                )
                 break
             except np.linalg.LinAlgError:
                 if share == ROUNDING[-1]:
                     raise
-        step[:, kept] = np.where(held[:, kept], step[:, kept], solution)
         return step
 
-    def _block_cholesky(self, kept: NDArray, held: NDArray[np.bool_], damping: Array, right: Array) -> Array:
-        """Factor frame by frame, forwards, then substitute backwards; only the kept unknowns.
+    # ---- in the order of the tree of blocks
 
-        An unknown held in single frames keeps its place with a unit row.
-        """
-        size, reach = len(kept), self.reach
-        pick = np.ix_(kept, kept)
-        whole = size == self.parameter_count
-        factors: list[tuple[Array, Array | None]] = []
-        # What eliminating the frames before takes off this frame's block, off its coupling to the next, and
-        # off the next frame's block.
-        own, ahead, next_own = np.zeros((3, size, size))
-        solution = np.zeros_like(right)
-        pending = np.zeros((reach + 1, size))
-        for t in range(self.frame_count):
-            block = (self.hessian[t] if whole else self.hessian[t][pick]) - own
-            block[np.arange(size), np.arange(size)] += damping[t]
-            here = right[t] - pending[0]
-            _hold(block, here, held[t])
-            lower, failed = dpotrf(block.T, lower=1, overwrite_a=1, clean=0)
-            if failed:
-                raise np.linalg.LinAlgError(f"the system is not positive definite in frame {t}")
-            solution[t] = dtrtrs(lower, here, lower=1)[0]
-            pending[:-1], pending[-1] = pending[1:].copy(), 0.0
-            count = min(reach, self.frame_count - 1 - t)
-            if count == 0:
-                factors.append((lower, None))
-                continue
-            couplings = np.zeros((size, count * size), order="F")
-            for apart in range(1, count + 1):
-                part = self.coupling(apart, t)
-                if part is not None:
-                    part = part if whole else part[pick]
-                    part = part - ahead if apart == 1 else part
-                elif apart == 1:
-                    part = -ahead
-                else:
-                    continue
-                part[held[t]] = 0.0
-                part[:, held[t + apart]] = 0.0
-                couplings[:, (apart - 1) * size : apart * size] = part
-            carried = dtrsm(1.0, lower, couplings, lower=1, overwrite_b=1)
-            product = carried.T @ carried
-            own = next_own + product[:size, :size]
-            if count > 1:
-                ahead, next_own = product[:size, size:], product[size:, size:]
-            else:
-                ahead, next_own = np.zeros((2, size, size))
-            pending[:count] += (solution[t] @ carried).reshape(count, size)
-            factors.append((lower, carried))
-        for t in range(self.frame_count - 1, -1, -1):
-            lower, coupled = factors[t]
-            if coupled is not None:
-                solution[t] -= coupled @ solution[t + 1 : t + 1 + coupled.shape[1] // size].reshape(-1)
-            solution[t] = dtrtrs(lower, solution[t], lower=1, trans=1)[0]
-        return solution
+    @cached_property
+    def _evidence(self) -> BodyEvidence:
+        tree = self.state.skeleton.block_tree
+        return BodyEvidence(tree, self.state.twists, self._bodies, self.blocks)
+
+    @cached_property
+    def _tree_couplings(self) -> dict[int, Array]:
+        """(3, 3, B, T - apart) by ``apart``."""
+        order = self.state.skeleton.block_tree.blocks
+        return {
+            apart: np.ascontiguousarray(blocks[:, order].transpose(2, 3, 1, 0))
+            for apart, blocks in self._block_couplings.items()
+        }
+
+    def _multiply_tree(self, step: Array) -> Array:
+        """H x without dense blocks, (3, B, T)."""
+        result = self._evidence.multiply(step)
+        for apart, blocks in self._tree_couplings.items():
+            result[..., :-apart] += np.einsum("cdbt,dbt->cbt", blocks, step[..., apart:])
+            result[..., apart:] += np.einsum("dcbt,dbt->cbt", blocks, step[..., :-apart])
+        return result
+
+    def _to_tree(self, values: NDArray) -> NDArray:
+        """(T, P) -> (3, B, T)."""
+        order = self.state.skeleton.block_tree.blocks
+        blocks = values.reshape(self.frame_count, -1, 3)
+        return np.ascontiguousarray(blocks[:, order].transpose(2, 1, 0))
+
+    def _from_tree(self, values: Array) -> Array:
+        """(3, B, T) -> (T, P)."""
+        nodes = self.state.skeleton.block_tree.nodes
+        return values[:, nodes].transpose(2, 1, 0).reshape(self.frame_count, -1)
 
 
-def _hold(block: Array, right: Array, held: NDArray[np.bool_]) -> None:
-    """Take unknowns out of one frame, in place: a unit row and column and nothing on the right side."""
-    if held.any():
-        block[held] = 0.0
-        block[:, held] = 0.0
-        block[held, held] = 1.0
-        right[held] = 0.0
+def _body_products(state: State, bodies: Array) -> Array:
+    """(T, P, P) whose sum with its transpose is S^T (sum of bodies below) S.
+
+    Composite inertias (R. Featherstone, "Rigid Body Dynamics Algorithms", the composite rigid body
+    algorithm): the evidence of all bodies that a block moves is one 6 x 6 matrix.
+    """
+    skeleton = state.skeleton
+    frames, size = state.frame_count, skeleton.parameter_count
+    carries = skeleton.block_carries.astype(float)
+    composite = (carries @ bodies.reshape(*bodies.shape[:2], 36)).reshape(frames, -1, 6, 6)
+    reactions = np.swapaxes(composite @ state.twists, 1, 2).reshape(frames, 6, size)
+    columns = np.swapaxes(state.twists, 1, 2).reshape(frames, 6, size)
+    products = np.swapaxes(columns, -1, -2) @ reactions
+    # Row j, column k is right where j moves k; the other half is its mirror image, and the blocks on the
+    # diagonal, which are their own mirror image, are counted half twice.
+    above = skeleton.block_tree.above + 0.5 * np.eye(len(carries))
+    products *= np.kron(above, np.ones((3, 3)))
+    return products
 
 
 def _by_unknowns(product: NDArray, rows: Array, columns: Array) -> Array:
-    """Geometric (3 (1 + M), 3 (1 + M)) -> (P, P), with the axes (1 + M, 3, 3) of rows and columns."""
+    """Geometric (3 B, 3 B) -> (P, P), with the axes (B, 3, 3) of rows and columns."""
     count = len(rows)
     half = np.swapaxes(rows, -1, -2) @ product.reshape(3, count, -1).transpose(1, 0, 2)
     half = half.reshape(3 * count, 3, count).transpose(2, 1, 0)

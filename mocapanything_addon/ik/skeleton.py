@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kinematic tree: rest pose, what may move and how far."""
+"""The kinematic tree with what may move and how far."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import rotations
+from .block_tree import BlockTree
+from .kinematic_tree import KinematicTree, read_only
 
 if TYPE_CHECKING:
     from ..jobs.rig import Rig
 
 Array = NDArray[np.float64]
 FULL_TURN = 2.0 * np.pi - 1e-9
+LEAST_SWING = 1e-6
+"""Radians; a swing that is allowed less is locked."""
 
 
-class Skeleton:
-    """J joints in one tree, in armature space.
+class Skeleton(KinematicTree):
+    """J joints in one tree or several, in armature space.
 
     Args:
         names: (J,) for messages only; they need not differ.
-        parents: (J,) index of each joint's parent, -1 for exactly one joint, the root. Any order.
+        parents: (J,) index of each joint's parent, -1 for a root. Any order. The first root is the body's.
         rest_positions: (J, 3).
         rest_rotations: (J, 4) quaternions (w, x, y, z): the bone's own axes in armature space.
         limits: (J, 3, 2) lowest and highest angle, radians, about the bone's own x, y, z, relative to rest,
@@ -32,11 +35,19 @@ class Skeleton:
             applied first, then y, then z. -inf and inf where free; a range of a full turn or more is free.
         locks: (J, 3) True where the Euler angle stays at rest. A joint with three locks turns with its
             parent.
-        can_translate: (J,) joints whose distance from their parent is unknown too. None: the root only; all
-            bones then keep their length.
+        can_translate: (J,) joints whose distance from their parent is unknown too, and roots that are not
+            held in place. None: the roots only; all bones then keep their length.
+        swing_limits: (J, 2) of ball joints: how far the bone may swing about its own x and about its own z
+            axis, radians, an ellipse for swings about both (limits/cone.py). inf where free.
+        twist_limits: (J, 2) of ball joints: lowest and highest turn about the bone's own y axis, its length,
+            before the swing, radians. -inf and inf where free.
+        translation_limits: (J, 3, 2) lowest and highest translation from rest along the bone's own axes, as
+            they are carried by its parent, of joints that can translate. -inf and inf where free.
+        translation_locks: (J, 3) True where that translation stays at rest.
 
     Raises:
-        ValueError: the arrays do not describe one tree; the message names the joint.
+        ValueError: the arrays describe no tree, or the limits of a joint contradict each other; the message
+            names the joint.
     """
 
     def __init__(
@@ -48,21 +59,30 @@ class Skeleton:
         limits: ArrayLike | None = None,
         locks: ArrayLike | None = None,
         can_translate: ArrayLike | None = None,
+        *,
+        swing_limits: ArrayLike | None = None,
+        twist_limits: ArrayLike | None = None,
+        translation_limits: ArrayLike | None = None,
+        translation_locks: ArrayLike | None = None,
     ) -> None:
-        self.names = tuple(names)
-        count = len(self.names)
-        if count == 0:
-            raise ValueError("a skeleton needs at least one joint")
-        self.parents = _array("parents", parents, (count,), np.int64)
-        self.rest_positions = _array("rest_positions", rest_positions, (count, 3))
-        self.rest_rotations = _array("rest_rotations", rest_rotations, (count, 4))
-        unlimited = np.broadcast_to([-np.inf, np.inf], (count, 3, 2))
-        self.limits = _array("limits", unlimited if limits is None else limits, (count, 3, 2))
-        self.locks = _array("locks", np.zeros((count, 3)) if locks is None else locks, (count, 3), np.bool_)
+        super().__init__(names, parents, rest_positions, rest_rotations)
+        count = self.joint_count
+        free = np.array([-np.inf, np.inf])
+
+        def given(name: str, values: ArrayLike | None, default: ArrayLike, *shape: int) -> NDArray:
+            filled = np.broadcast_to(default, (count, *shape)) if values is None else values
+            return read_only(name, filled, (count, *shape), np.asarray(default).dtype.type)
+
+        self.limits = given("limits", limits, free, 3, 2)
+        self.locks = given("locks", locks, np.False_, 3)
+        self.can_translate = given("can_translate", can_translate, np.False_)
         if can_translate is None:
-            can_translate = self.parents < 0
-        self.can_translate = _array("can_translate", can_translate, (count,), np.bool_)
-        self._check()
+            self.can_translate = read_only("can_translate", self.parents < 0, (count,), np.bool_)
+        self.swing_limits = given("swing_limits", swing_limits, np.inf, 2)
+        self.twist_limits = given("twist_limits", twist_limits, free, 2)
+        self.translation_limits = given("translation_limits", translation_limits, free, 3, 2)
+        self.translation_locks = given("translation_locks", translation_locks, np.False_, 3)
+        self._check_limits()
 
     @classmethod
     def from_rig(cls, rig: Rig, translating: Sequence[int] = ()) -> Skeleton:
@@ -85,109 +105,23 @@ class Skeleton:
             can_translate=rig.can_translate & asked,
         )
 
-    def _check(self) -> None:
-        for name in ("rest_positions", "rest_rotations"):
-            bad = ~np.isfinite(getattr(self, name)).all(axis=1)
+    def _check_limits(self) -> None:
+        for name in ("limits", "twist_limits", "translation_limits"):
+            ranges = getattr(self, name)
+            bad = ~(ranges[..., 0] <= ranges[..., 1]).reshape(self.joint_count, -1).all(axis=1)
             if bad.any():
-                raise ValueError(f"{name} of joint {self._label(int(bad.argmax()))} is not finite")
-        roots = np.nonzero(self.parents < 0)[0]
-        if len(roots) != 1:
-            found = ", ".join(self._label(int(j)) for j in roots[:5]) or "none"
-            raise ValueError(f"exactly one joint must have parent -1; found {len(roots)}: {found}")
-        beyond = self.parents >= self.joint_count
-        if beyond.any():
-            raise ValueError(f"the parent of joint {self._label(int(beyond.argmax()))} does not exist")
-        if (self.depths < 0).any():
-            raise ValueError(f"joint {self._label(int((self.depths < 0).argmax()))} is its own ancestor")
-        if np.isnan(self.limits).any() or (self.limits[..., 0] > self.limits[..., 1]).any():
-            bad = ~(self.limits[..., 0] <= self.limits[..., 1]).all(axis=1)
+                raise ValueError(f"{name} of joint {self.label(bad)}: the lowest exceeds the highest")
+        bad = ~(self.swing_limits >= 0.0).all(axis=1)
+        if bad.any():
+            raise ValueError(f"swing_limits of joint {self.label(bad)}: a swing is not negative")
+        both = self.is_cone & self.is_limited
+        if both.any():
             raise ValueError(
-                f"limits of joint {self._label(int(bad.argmax()))}: the lowest angle exceeds the highest"
+                f"joint {self.label(both)} has limits or locks of Euler angles and of swing and twist: "
+                "it can have one kind only"
             )
-        zero = np.linalg.norm(self.rest_rotations, axis=1) == 0.0
-        if zero.any():
-            raise ValueError(f"rest_rotations of joint {self._label(int(zero.argmax()))} has length 0")
 
-    def _label(self, joint: int) -> str:
-        return f"{joint} ({self.names[joint]!r})"
-
-    # ---- the tree
-
-    @property
-    def joint_count(self) -> int:
-        return len(self.names)
-
-    @cached_property
-    def root(self) -> int:
-        return int(self.parents.argmin())
-
-    @cached_property
-    def depths(self) -> NDArray[np.int64]:
-        """(J,) generations below the root; -1 where the chain of parents never reaches it."""
-        depths = np.full(self.joint_count, -1)
-        depths[self.parents < 0] = 0
-        for generation in range(1, self.joint_count):
-            children = (depths < 0) & (depths[self.parents] == generation - 1)
-            if not children.any():
-                break
-            depths[children] = generation
-        return depths
-
-    @cached_property
-    def generations(self) -> tuple[NDArray[np.int64], ...]:
-        """Joints of depth 1, 2, ...: all of a generation can be computed at once from the one before."""
-        return tuple(np.nonzero(self.depths == d)[0] for d in range(1, int(self.depths.max()) + 1))
-
-    @cached_property
-    def children(self) -> tuple[NDArray[np.int64], ...]:
-        """Children of every joint."""
-        return tuple(np.nonzero(self.parents == j)[0] for j in range(self.joint_count))
-
-    @cached_property
-    def is_ancestor(self) -> NDArray[np.bool_]:
-        """(J, J) [a, d]: d is a or hangs below a."""
-        result = np.eye(self.joint_count, dtype=bool)
-        for generation in self.generations:
-            result[:, generation] |= result[:, self.parents[generation]]
-        return result
-
-    # ---- the rest pose
-
-    @cached_property
-    def offsets(self) -> Array:
-        """(J, 3) rest offset from the parent, armature axes; zero for the root."""
-        offsets = self.rest_positions - self.rest_positions[np.maximum(self.parents, 0)]
-        offsets[self.root] = 0.0
-        return offsets
-
-    @cached_property
-    def bone_axes(self) -> Array:
-        """(J, 3, 3) rest rotations as matrices: the columns are the bone's own axes in armature space."""
-        return rotations.matrix_from_quaternion(self.rest_rotations)
-
-    @cached_property
-    def size(self) -> float:
-        """Longest side of the joints' bounding box, 1 where all joints coincide."""
-        return float(np.ptp(self.rest_positions, axis=0).max()) or 1.0
-
-    @cached_property
-    def twist_axes(self) -> Array:
-        """(J, 3) unit direction, armature axes, about which a joint's rotation is called twist.
-
-        Towards the child with the most joints below it (the longest bone where that is a draw); the bone's
-        own y axis for a leaf or where that child coincides with the joint.
-        """
-        axes = self.bone_axes[:, :, 1].copy()
-        below = self.is_ancestor.sum(axis=1)
-        lengths = np.linalg.norm(self.offsets, axis=1)
-        for joint, children in enumerate(self.children):
-            if len(children):
-                child = max(children, key=lambda c: (below[c], lengths[c]))
-                if lengths[child] > 1e-9 * self.size:
-                    axes[joint] = self.offsets[child] / lengths[child]
-        return axes
-
-    # ---- what may move
+    # ---- how far joints may turn
 
     @cached_property
     def lowest_angles(self) -> Array:
@@ -213,11 +147,54 @@ class Skeleton:
         return (np.isfinite(self.lowest_angles) | np.isfinite(self.highest_angles)).any(axis=1)
 
     @cached_property
+    def swing_widths(self) -> Array:
+        """(J, 2) half axes of the ellipse of swings about x and z, radians; inf where free, 0 where locked."""
+        widths = np.where(self.swing_limits >= np.pi, np.inf, self.swing_limits)
+        return np.where(widths < LEAST_SWING, 0.0, widths)
+
+    @cached_property
+    def twist_ranges(self) -> Array:
+        """(J, 2) lowest and highest twist; -inf and inf where free."""
+        free = self.twist_limits[:, 1] - self.twist_limits[:, 0] >= FULL_TURN
+        return np.where(free[:, None], [-np.inf, np.inf], self.twist_limits)
+
+    @cached_property
+    def is_cone(self) -> NDArray[np.bool_]:
+        """(J,) swing or twist is bounded: the joint's unknowns are swing and twist, see parameters.py."""
+        return np.isfinite(self.swing_widths).any(axis=1) | np.isfinite(self.twist_ranges).any(axis=1)
+
+    @cached_property
     def moving(self) -> NDArray[np.int64]:
-        """(M,) joints that have parameters: the root first, then all with an angle that is not locked."""
-        turns = (self.lowest_angles < self.highest_angles).any(axis=1)
+        """(M,) joints that have rotation parameters: the root first, then all with an angle that is not
+        locked.
+        """
+        turns = ~self._locked_turns.all(axis=1)
         turns[self.root] = False
         return np.concatenate([[self.root], np.nonzero(turns)[0]])
+
+    @cached_property
+    def _locked_turns(self) -> NDArray[np.bool_]:
+        """(J, 3) rotation unknowns that never change."""
+        locked = self.lowest_angles == self.highest_angles
+        swings = self.swing_widths == 0.0
+        twist = self.twist_ranges[:, 0] == self.twist_ranges[:, 1]
+        return locked | np.stack([swings[:, 0], twist, swings[:, 1]], axis=1)
+
+    # ---- how far they may move
+
+    @cached_property
+    def translation_ranges(self) -> Array:
+        """(J, 3, 2) lowest and highest translation along the bone's own axes, locks included; 0 for joints
+        that cannot translate.
+        """
+        held = np.clip(0.0, self.translation_limits[..., 0], self.translation_limits[..., 1])
+        ranges = np.where(self.translation_locks[..., None], held[..., None], self.translation_limits)
+        return np.where(self.can_translate[:, None, None], ranges, 0.0)
+
+    @cached_property
+    def moves_in_ranges(self) -> NDArray[np.bool_]:
+        """(J,) the joint can translate, and some of its translation is bounded or locked."""
+        return self.can_translate & np.isfinite(self.translation_ranges).any(axis=(1, 2))
 
     # ---- the unknowns: B blocks of three
 
@@ -246,6 +223,11 @@ class Skeleton:
     def block_carries(self) -> NDArray[np.bool_]:
         """(B, J) the block moves body j: its joint's own and all below."""
         return self.is_ancestor[self.block_joints]
+
+    @cached_property
+    def block_tree(self) -> BlockTree:
+        """Which block moves with which."""
+        return BlockTree(self.block_carries)
 
     @property
     def block_count(self) -> int:
@@ -287,18 +269,10 @@ class Skeleton:
 
     @cached_property
     def locked_parameters(self) -> NDArray[np.bool_]:
-        """(P,) parameters that never change: locked angles of joints that move about another axis, the
-        translation of a root that may not move.
+        """(P,) parameters that never change: locked angles of joints that move about another axis, locked
+        translations.
         """
-        locked = np.zeros((self.block_count, 3), bool)
-        locked[0] = not self.can_translate[self.root]
-        locked[self.rotation_blocks] = (self.lowest_angles == self.highest_angles)[self.moving]
+        ranges = self.translation_ranges
+        locked = (ranges[..., 0] == ranges[..., 1])[self.block_joints]
+        locked[self.rotation_blocks] = self._locked_turns[self.moving]
         return locked.reshape(-1)
-
-
-def _array(name: str, values: ArrayLike, shape: tuple[int, ...], dtype: type = np.float64) -> NDArray:
-    array: NDArray = np.array(values, dtype=dtype)
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-    array.setflags(write=False)
-    return array

@@ -83,6 +83,11 @@ class Skin:
         return len(self.vertices)
 
     @cached_property
+    def main_joints(self) -> NDArray[np.int64]:
+        """(V,) the joint that carries most of each vertex."""
+        return self.skin_joints[np.arange(self.vertex_count), self.skin_weights.argmax(axis=1)]
+
+    @cached_property
     def _blend(self) -> csr_matrix:
         """(V, J) weights."""
         count, influences = self.skin_weights.shape

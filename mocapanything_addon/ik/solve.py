@@ -51,11 +51,13 @@ class Term(Protocol):
         r are the residuals over their standard deviation, times the root of their robust weight; J their
         derivative by the unknowns of parameters.py. Ways to add, from what the residuals depend on:
 
-        - joint positions: ``kinematics.add_joint_information``.
+        - joint positions and bodies' orientations: ``kinematics.add_joint_information`` and
+          ``add_turn_information``.
         - points of the surface in one frame or in two: ``PosedSkin.geometric_rows`` with
           ``NormalEquations.add_geometric`` or ``add_geometric_pair``.
         - each joint's own rotation, over time too: ``State.body_axes`` with ``add_joint_blocks``.
-        - anything else in one frame: ``add``, or ``hessian`` and ``gradient`` themselves.
+        - one block of unknowns in one frame: ``blocks`` and ``gradient`` themselves.
+        - anything else in one frame: ``add``.
         """
         ...
 
@@ -196,7 +198,7 @@ def linearise(state: State, terms: Sequence[Term]) -> tuple[NormalEquations, tup
     Raises:
         ValueError: a term's cost is not a finite number; the message names the term.
     """
-    system = NormalEquations(state.frame_count, state.skeleton.parameter_count)
+    system = NormalEquations(state)
     costs = tuple(term.linearise(state, system) for term in terms)
     for term, cost in zip(terms, costs, strict=True):
         if not np.isfinite(cost):

@@ -74,10 +74,10 @@ def test_composite_information_equals_the_plain_product(seed: int) -> None:
     factors = rng.normal(size=(2, 12, 2, 3))
     information = np.swapaxes(factors, -1, -2) @ factors
     gradient = rng.normal(size=(2, 12, 3))
-    system = NormalEquations(2, skeleton.parameter_count)
+    system = NormalEquations(state)
     add_joint_information(state, system, information, gradient)
     jacobian = joint_jacobian(state, np.arange(12))
-    assert np.allclose(system.hessian, np.einsum("tjap,tjab,tjbq->tpq", jacobian, information, jacobian))
+    assert np.allclose(system.frame_blocks(), np.einsum("tjap,tjab,tjbq->tpq", jacobian, information, jacobian))
     assert np.allclose(system.gradient, np.einsum("tjap,tja->tp", jacobian, gradient))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skeletons import random_motion, random_skeleton
 
 from mocapanything_addon.ik.kinematics import State
-from mocapanything_addon.ik.normal_equations import NormalEquations
+from mocapanything_addon.ik.normal_equations import ACCURACY, NormalEquations
 
 
 def filled(seed: int, frames: int, *, pairs: bool = True, blocks: bool = True) -> NormalEquations:
@@ -18,14 +18,14 @@ def filled(seed: int, frames: int, *, pairs: bool = True, blocks: bool = True) -
     skeleton = random_skeleton(seed, 4)
     state = State(skeleton, random_motion(skeleton, seed, frames))
     size = skeleton.parameter_count
-    system = NormalEquations(frames, size)
+    system = NormalEquations(state)
     for t in range(frames):
         system.add(t, rng.normal(size=(2 * size, size)), rng.normal(size=2 * size))
     if pairs:
         for t in range(frames - 1):
             rows = rng.normal(size=(2, 9, size))
             first, second = (t, t + 1) if t % 2 else (t + 1, t)
-            system.add_geometric_pair(state, first, second, *rows, rng.normal(size=9))
+            system.add_geometric_pair(first, second, *rows, rng.normal(size=9))
     if blocks and frames > 2:
         system.add_joint_blocks(slice(0, frames - 2), 2, 0.3 * rng.normal(size=(frames - 2, size // 3, 3, 3)))
         system.add_joint_blocks(slice(0, frames - 1), 1, 0.3 * rng.normal(size=(frames - 1, size // 3, 3, 3)))
@@ -33,12 +33,36 @@ def filled(seed: int, frames: int, *, pairs: bool = True, blocks: bool = True) -
     return system
 
 
+def empty(frames: int) -> NormalEquations:
+    skeleton = random_skeleton(0, 1)
+    return NormalEquations(State(skeleton, random_motion(skeleton, 0, frames)))
+
+
+def sparse(seed: int, frames: int, joints: int = 9) -> NormalEquations:
+    """Evidence about bodies and blocks only."""
+    rng = np.random.default_rng(seed)
+    skeleton = random_skeleton(seed, joints)
+    state = State(skeleton, random_motion(skeleton, seed, frames))
+    system = NormalEquations(state)
+    roots = rng.normal(size=(2, frames, joints, 4, 6))
+    for rows in roots:
+        wrenches = rng.normal(size=(frames, joints, 6))
+        system.add_bodies(np.swapaxes(rows, -1, -2) @ rows, wrenches)
+    blocks = (frames, skeleton.block_count, 3, 3)
+    system.add_joint_blocks(slice(None), 0, np.tile(2.0 * np.eye(3), (*blocks[:2], 1, 1)))
+    for apart in range(1, min(frames, 3)):
+        rows = 0.3 * rng.normal(size=(frames - apart, *blocks[1:]))
+        system.add_joint_blocks(slice(0, frames - apart), apart, rows)
+    return system
+
+
 def written_out(system: NormalEquations) -> np.ndarray:
     size, frames = system.parameter_count, system.frame_count
     full = np.zeros((frames * size, frames * size))
+    blocks = system.frame_blocks()
     for t in range(frames):
         here = slice(t * size, (t + 1) * size)
-        full[here, here] = system.hessian[t]
+        full[here, here] = blocks[t]
         for apart in (1, 2):
             block = system.coupling(apart, t)
             if block is not None:
@@ -66,6 +90,32 @@ def test_solution_equals_the_dense_one(seed: int, frames: int, pairs: bool, bloc
     assert np.array_equal(step[held], values[held])
 
 
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 12))
+def test_solution_of_evidence_about_bodies_equals_the_dense_one(seed: int, frames: int, joints: int) -> None:
+    system = sparse(seed, frames, joints)
+    rng = np.random.default_rng(seed)
+    damping = rng.uniform(5.0, 6.0, system.parameter_count)
+    held = rng.random(system.gradient.shape) < 0.2
+    values = rng.normal(size=held.shape)
+    step = system.solve(damping, held, values)
+    full = written_out(system)
+    assert np.allclose(system.multiply(values).reshape(-1), full @ values.reshape(-1))
+    full += np.diag(np.tile(damping, frames))
+    known = np.where(held, values, 0.0).reshape(-1)
+    free = ~held.reshape(-1)
+    right = -(system.gradient.reshape(-1) + written_out(system) @ known)[free]
+    left = right - full[np.ix_(free, free)] @ step.reshape(-1)[free]
+    assert np.linalg.norm(left) < 10.0 * ACCURACY * np.linalg.norm(right)
+    assert np.array_equal(step[held], values[held])
+
+
+def test_single_frames_of_evidence_about_bodies_are_solved_exactly() -> None:
+    system = sparse(3, 1, 40)
+    step = system.solve(np.ones(system.parameter_count), np.zeros_like(system.gradient, dtype=bool))
+    full = system.frame_blocks()[0] + np.eye(system.parameter_count)
+    assert np.allclose(full @ step[0], -system.gradient[0])
+
+
 @given(st.integers(0, 10_000), st.integers(1, 6))
 def test_product_and_predicted_change_equal_the_dense_ones(seed: int, frames: int) -> None:
     system = filled(seed, frames)
@@ -81,21 +131,21 @@ def test_a_pair_is_the_same_from_either_end() -> None:
     state = State(skeleton, random_motion(skeleton, 0, 3))
     rng = np.random.default_rng(0)
     rows, residuals = rng.normal(size=(2, 20, skeleton.parameter_count)), rng.normal(size=20)
-    forwards, backwards = (NormalEquations(3, skeleton.parameter_count) for _ in range(2))
-    forwards.add_geometric_pair(state, 0, 2, rows[0], rows[1], residuals)
-    backwards.add_geometric_pair(state, 2, 0, rows[1], rows[0], residuals)
+    forwards, backwards = (NormalEquations(state) for _ in range(2))
+    forwards.add_geometric_pair(0, 2, rows[0], rows[1], residuals)
+    backwards.add_geometric_pair(2, 0, rows[1], rows[0], residuals)
     assert np.allclose(written_out(forwards), written_out(backwards))
     assert np.linalg.eigvalsh(written_out(forwards)).min() > -1e-9
 
 
 def test_frames_too_far_apart_cannot_be_coupled() -> None:
-    system = NormalEquations(9, 6)
+    system = empty(9)
     with pytest.raises(ValueError, match="3 apart"):
         system.add_joint_blocks(slice(0, 6), 3, np.zeros((6, 2, 3, 3)))
 
 
 def test_a_system_without_evidence_needs_damping() -> None:
-    system = NormalEquations(2, 6)
+    system = empty(2)
     nothing = np.zeros((2, 6), bool)
     with pytest.raises(np.linalg.LinAlgError, match="frame 0"):
         system.solve(np.zeros(6), nothing)
@@ -114,10 +164,10 @@ def test_rounding_of_single_precision_does_not_end_the_solve() -> None:
     skeleton = random_skeleton(2, 30)
     state = State(skeleton, random_motion(skeleton, 2, 2))
     size = skeleton.parameter_count
-    system = NormalEquations(2, size)
+    system = NormalEquations(state)
     for _ in range(3):
         rows = (rng.normal(size=(2, 40, 3)) @ rng.normal(size=(3, size)) * 1e5).astype(np.float32)
-        system.add_geometric_pair(state, 0, 1, rows[0], rows[1], rng.normal(size=40))
+        system.add_geometric_pair(0, 1, rows[0], rows[1], rng.normal(size=40))
     assert np.linalg.eigvalsh(written_out(system)).min() < -1.0
     step = system.solve(np.ones(size), np.zeros((2, size), bool))
     assert np.isfinite(step).all()

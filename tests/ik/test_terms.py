@@ -126,7 +126,7 @@ def test_gradient_is_the_derivative_of_the_cost(name: str) -> None:
     # Surfaces are float32: longer differences.
     size = 1e-3 if isinstance(term, SurfacePositions | SurfaceProjections | SurfaceDisplacements) else 1e-6
     state = State(s.skeleton, random_motion(s.skeleton, 12, FRAMES, amplitude=0.4))
-    system = NormalEquations(FRAMES, s.skeleton.parameter_count)
+    system = NormalEquations(state)
     cost = term.linearise(state, system)
     assert cost == pytest.approx(term.cost(state), rel=1e-6)
     assert cost > 0.0
@@ -149,7 +149,7 @@ def test_curvature_is_symmetric_and_never_negative(name: str) -> None:
     s = scene()
     state = State(s.skeleton, random_motion(s.skeleton, 13, FRAMES, amplitude=0.4))
     size = s.skeleton.parameter_count
-    system = NormalEquations(FRAMES, size)
+    system = NormalEquations(state)
     TERMS[name](s).linearise(state, system)
     columns = []
     for k in range(FRAMES * size):
@@ -178,9 +178,9 @@ def test_joints_behind_the_camera_say_nothing() -> None:
     state = State(skeleton, random_motion(skeleton, 1, 2))
     behind = CAMERA.moved(CAMERA.rotation, np.array([0.0, 0.0, -4.0]))
     term = JointProjections(behind, np.zeros((2, 4, 2)), np.ones((2, 4)), 1.0)
-    system = NormalEquations(2, skeleton.parameter_count)
+    system = NormalEquations(state)
     assert term.linearise(state, system) == 0.0
-    assert not system.hessian.any()
+    assert not system.frame_blocks().any()
 
 
 def test_surface_samples_must_be_sorted() -> None:

@@ -66,7 +66,7 @@ class SurfaceDisplacements:
             scale = (trust / sigma)[..., None]
             rows = self._rows(state, frame, some, -slopes * scale)
             other_rows = self._rows(state, other, some, other_slopes * scale)
-            system.add_geometric_pair(state, frame, other, rows, other_rows, (trust * away).reshape(-1))
+            system.add_geometric_pair(frame, other, rows, other_rows, (trust * away).reshape(-1))
             total += float((weights * self.loss.cost(squared)).sum())
         return 0.5 * total
 

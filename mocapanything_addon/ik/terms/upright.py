@@ -38,6 +38,6 @@ class Upright:
         away = self._away(state)
         slopes = -hat(away + self.up) @ state.axes[:, 1] / self.sigma
         across = np.swapaxes(slopes, -1, -2)
-        system.hessian[:, 3:6, 3:6] += across @ slopes
+        system.blocks[:, 1] += across @ slopes
         system.gradient[:, 3:6] += (across @ away[..., None])[..., 0] / self.sigma
         return 0.5 * float((away**2).sum()) / self.sigma**2
