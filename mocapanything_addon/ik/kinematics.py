@@ -37,12 +37,14 @@ def forward(skeleton: Skeleton, motion: Motion) -> Pose:
     frames = motion.frame_count
     turned = np.empty((frames, skeleton.joint_count, 3, 3))
     positions = np.empty((frames, skeleton.joint_count, 3))
-    root = skeleton.root
-    turned[:, root] = motion.local_rotations[:, root]
-    positions[:, root] = skeleton.rest_positions[root] + motion.root_translation
+    root, roots = skeleton.root, skeleton.roots
+    turned[:, roots] = motion.local_rotations[:, roots]
+    positions[:, roots] = skeleton.rest_positions[roots]
     offsets = skeleton.offsets[None]
     if motion.joint_translations is not None:
         offsets = offsets + motion.joint_translations
+        positions[:, roots] += motion.joint_translations[:, roots]
+    positions[:, root] = skeleton.rest_positions[root] + motion.root_translation
     for joints in skeleton.generations:
         parents = skeleton.parents[joints]
         carried = turned[:, parents]

@@ -6,14 +6,17 @@ P = 3 B with B = 1 + M + N blocks, see ``Skeleton.block_joints``; the root is th
 parameters 3 to 5 are the root's orientation. A *step* (T, P) changes a motion:
 
 - the root's translation: added, armature space.
-- another joint's translation: added along the bone's own axes, as its parent carries them.
+- another joint's translation, or a root's that has ranges: added along the bone's own axes, as its parent
+  carries them.
 - a free joint: L <- L R exp(d) R^T with R the bone's rest axes, to first order. The step d is a rotation
   vector in the bone's own, posed axes (a right increment).
 - a joint with ranges or locks: the step is added to its Euler angles (limits/euler.py), so a range is an
   interval of one unknown, and a lock is an unknown that is left out.
+- a ball joint with a cone: the step is added to its swing, outwards and along the cone's edge, and to its
+  twist (limits/cone.py).
 
-For derivatives, both kinds are described by the same 3 x 3 matrix: A = ``local_axes``, whose columns are the
-axes that the three unknowns turn about, so that to first order L <- exp(A d) L.
+For derivatives, all kinds of rotation are described by the same 3 x 3 matrix: A = ``local_axes``, whose
+columns are the axes that the three unknowns turn about, so that to first order L <- exp(A d) L.
 """
 
 from __future__ import annotations
@@ -24,8 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import rotations
-from .limits import euler
-from .limits.ranges import limited_angles, set_limited_angles
+from .limits import cone, euler
+from .limits.ranges import (
+    cone_coordinates,
+    joint_translations,
+    limited_angles,
+    local_from_bone_axes,
+    with_translations_inside,
+)
 from .motion import Motion
 from .skeleton import Skeleton
 
@@ -39,13 +48,18 @@ def local_axes(skeleton: Skeleton, motion: Motion) -> Array:
     """(T, M, 3, 3) A: axes of the moving joints' unknowns in armature axes carried by the parent."""
     moving = skeleton.moving
     axes = motion.local_rotations[:, moving] @ skeleton.bone_axes[moving]
-    limited = skeleton.is_limited
-    if limited[moving].any():
-        turning = np.isin(np.nonzero(limited)[0], moving)
+    place = (skeleton.first_parameter - 3) // 3
+    limited, turning = _bounded(skeleton, skeleton.is_limited)
+    if len(limited):
         angles = limited_angles(skeleton, motion)[:, turning]
-        order = np.argsort(moving[limited[moving]])
-        columns = np.nonzero(limited[moving])[0][order]
-        axes[:, columns] = skeleton.bone_axes[moving[columns]] @ euler.axes(angles)
+        axes[:, place[limited]] = skeleton.bone_axes[limited] @ euler.axes(angles)
+    cones, turning = _bounded(skeleton, skeleton.is_cone)
+    if len(cones):
+        swing, twist = cone_coordinates(skeleton, motion)
+        turns = cone.axes(
+            cone.Coordinates(swing[:, turning], twist[:, turning]), skeleton.swing_widths[cones]
+        )
+        axes[:, place[cones]] = skeleton.bone_axes[cones] @ turns
     return axes
 
 
@@ -54,27 +68,55 @@ def translation_axes(skeleton: Skeleton) -> Array:
     them.
     """
     axes = skeleton.bone_axes[skeleton.block_joints[skeleton.block_translates]]
-    axes[0] = np.eye(3)
+    if not skeleton.moves_in_ranges[skeleton.root]:
+        axes[0] = np.eye(3)
     return axes
 
 
 def step_bounds(skeleton: Skeleton, motion: Motion) -> tuple[Array, Array] | None:
     """Lowest and highest step (T, P) that stays in the ranges; None where no joint that moves has any.
 
-    The motion must be inside its limits (limits/ranges.py).
+    The motion must be inside its limits (limits/ranges.py). Bounds of swings are those of the first order.
     """
-    limited = np.nonzero(skeleton.is_limited)[0]
-    limited_moving = skeleton.first_parameter[limited] >= 0
-    limited = limited[limited_moving]
-    if len(limited) == 0:
+    limited, turning = _bounded(skeleton, skeleton.is_limited)
+    cones, coning = _bounded(skeleton, skeleton.is_cone)
+    moving_in_ranges = np.nonzero(skeleton.moves_in_ranges)[0]
+    if not (len(limited) or len(cones) or len(moving_in_ranges)):
         return None
     lower = np.full((motion.frame_count, skeleton.parameter_count), -np.inf)
     upper = np.full_like(lower, np.inf)
-    angles = limited_angles(skeleton, motion)[:, limited_moving]
-    columns = skeleton.first_parameter[limited][:, None] + np.arange(3)
-    lower[:, columns] = np.minimum(skeleton.lowest_angles[limited] - angles, 0.0)
-    upper[:, columns] = np.maximum(skeleton.highest_angles[limited] - angles, 0.0)
+    if len(limited):
+        angles = limited_angles(skeleton, motion)[:, turning]
+        columns = _columns(skeleton.first_parameter[limited])
+        lower[:, columns] = np.minimum(skeleton.lowest_angles[limited] - angles, 0.0)
+        upper[:, columns] = np.maximum(skeleton.highest_angles[limited] - angles, 0.0)
+    if len(cones):
+        swing, twist = cone_coordinates(skeleton, motion)
+        columns = _columns(skeleton.first_parameter[cones])
+        lower[:, columns], upper[:, columns] = cone.bounds(
+            cone.Coordinates(swing[:, coning], twist[:, coning]),
+            skeleton.swing_widths[cones],
+            skeleton.twist_ranges[cones],
+        )
+    if len(moving_in_ranges):
+        along = joint_translations(skeleton, motion)[:, moving_in_ranges]
+        ranges = skeleton.translation_ranges[moving_in_ranges]
+        columns = _columns(skeleton.first_translation_parameter[moving_in_ranges])
+        lower[:, columns] = np.minimum(ranges[..., 0] - along, 0.0)
+        upper[:, columns] = np.maximum(ranges[..., 1] - along, 0.0)
     return lower, upper
+
+
+def _bounded(skeleton: Skeleton, kind: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Joints of a kind that have unknowns, and which of all the joints of that kind they are."""
+    joints = np.nonzero(kind)[0]
+    turning = skeleton.first_parameter[joints] >= 0
+    return joints[turning], turning
+
+
+def _columns(first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) -> (n, 3)."""
+    return first[:, None] + np.arange(3)
 
 
 def apply_step(state: State, step: Array) -> Motion:
@@ -93,30 +135,44 @@ def apply_step(state: State, step: Array) -> Motion:
     local_rotations = motion.local_rotations.copy()
     kept = np.ones((frames, skeleton.joint_count), bool)
     kept[:, moving] = (turns == 0.0).all(axis=-1)
-    kept[:, skeleton.is_limited] = True
-    limited = np.nonzero(skeleton.is_limited)[0]
-    if len(limited):
-        first = skeleton.first_parameter[limited]
-        change = np.where((first >= 0)[:, None], step[:, first[:, None] + np.arange(3)], 0.0)
-        angles = limited_angles(skeleton, motion) + change
-        angles = np.clip(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
-        set_limited_angles(skeleton, local_rotations, angles)
+    kept[:, skeleton.is_limited | skeleton.is_cone] = True
+    _turn_bounded(skeleton, motion, step, local_rotations)
     turned = np.empty_like(aimed)
-    root = skeleton.root
-    chosen = np.where(kept[:, root, None, None], local_rotations[:, root], aimed[:, root])
-    turned[:, root] = local_rotations[:, root] = chosen
+    roots = skeleton.roots
+    chosen = np.where(kept[:, roots, None, None], local_rotations[:, roots], aimed[:, roots])
+    turned[:, roots] = local_rotations[:, roots] = chosen
     for joints in skeleton.generations:
         carried = turned[:, skeleton.parents[joints]]
         keep = kept[:, joints, None, None]
         wanted = rotations.without_drift(np.swapaxes(carried, -1, -2) @ aimed[:, joints])
         local_rotations[:, joints] = np.where(keep, local_rotations[:, joints], wanted)
         turned[:, joints] = np.where(keep, carried @ local_rotations[:, joints], aimed[:, joints])
-    translation = motion.root_translation
-    if skeleton.can_translate[root]:
-        translation = translation + step[:, :3]
-    joint_translations = motion.joint_translations
+    moves = step.reshape(frames, -1, 3, 1)[:, skeleton.block_translates]
+    moves = (translation_axes(skeleton) @ moves)[..., 0]
+    moved = motion.joint_translations
     if len(skeleton.translating):
-        joint_translations = motion.all_joint_translations
-        moves = step[:, 3 * (1 + len(moving)) :].reshape(frames, -1, 3, 1)
-        joint_translations[:, skeleton.translating] += (translation_axes(skeleton)[1:] @ moves)[..., 0]
-    return Motion(translation, local_rotations, joint_translations)
+        moved = motion.all_joint_translations
+        moved[:, skeleton.translating] += moves[:, 1:]
+    return with_translations_inside(
+        skeleton, Motion(motion.root_translation + moves[:, 0], local_rotations, moved)
+    )
+
+
+def _turn_bounded(skeleton: Skeleton, motion: Motion, step: Array, local_rotations: Array) -> None:
+    """Put the rotations of joints with ranges after a step into (T, J, 3, 3)."""
+
+    def change(joints: NDArray[np.int64]) -> Array:
+        first = skeleton.first_parameter[joints]
+        return np.where((first >= 0)[:, None], step[:, _columns(first)], 0.0)
+
+    limited, cones = np.nonzero(skeleton.is_limited)[0], np.nonzero(skeleton.is_cone)[0]
+    if len(limited):
+        angles = limited_angles(skeleton, motion) + change(limited)
+        angles = np.clip(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
+        turned = euler.matrix_from_angles(angles)
+        local_rotations[:, limited] = local_from_bone_axes(skeleton, limited, turned)
+    if len(cones):
+        widths, ranges = skeleton.swing_widths[cones], skeleton.twist_ranges[cones]
+        moved = cone.stepped(cone_coordinates(skeleton, motion), change(cones), widths, ranges)
+        turned = cone.matrix_from_coordinates(moved)
+        local_rotations[:, cones] = local_from_bone_axes(skeleton, cones, turned)

@@ -63,6 +63,19 @@ def inverse_right_jacobian(vectors: ArrayLike) -> Array:
     return np.eye(3) * (1.0 - factor * square) + 0.5 * hat(vectors) + factor * outer
 
 
+def left_jacobian(vectors: ArrayLike) -> Array:
+    """(..., 3) -> (..., 3, 3) with exp(v + d) = exp(left_jacobian(v) d) exp(v) + O(d^2)."""
+    vectors = np.asarray(vectors, float)
+    square = np.einsum("...i,...i->...", vectors, vectors)[..., None, None]
+    near = square < SMALL_ANGLE
+    safe = np.where(near, 1.0, square)
+    angle = np.sqrt(safe)
+    first = np.where(near, 0.5 - square / 24.0, (1.0 - np.cos(angle)) / safe)
+    second = np.where(near, 1.0 / 6.0 - square / 120.0, (angle - np.sin(angle)) / (angle * safe))
+    outer = vectors[..., :, None] * vectors[..., None, :]
+    return np.eye(3) * (1.0 - second * square) + first * hat(vectors) + second * outer
+
+
 def matrix_from_quaternion(quaternions: ArrayLike) -> Array:
     """(..., 4) -> (..., 3, 3). The quaternions need not have unit length; one of length 0 is an error."""
     quaternions = np.asarray(quaternions, float)

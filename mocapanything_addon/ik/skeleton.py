@@ -148,7 +148,7 @@ class Skeleton(KinematicTree):
 
     @cached_property
     def swing_widths(self) -> Array:
-        """(J, 2) half axes of the ellipse of swings about x and z, radians; inf where free, 0 where locked."""
+        """(J, 2) half axes of the ellipse of swings about x and z; inf where free, 0 where locked."""
         widths = np.where(self.swing_limits >= np.pi, np.inf, self.swing_limits)
         return np.where(widths < LEAST_SWING, 0.0, widths)
 

@@ -36,6 +36,37 @@ def random_skeleton(seed: int, joints: int, *, limited: float = 0.0, nearest: in
     return Skeleton(names, parents, positions, rng.normal(size=(joints, 4)), limits, locks)
 
 
+def with_cones(skeleton: Skeleton, seed: int, share: float = 0.6) -> Skeleton:
+    """The same skeleton with ball joints, of every kind of range, among its free joints."""
+    rng = np.random.default_rng(seed)
+    swings = np.full((skeleton.joint_count, 2), np.inf)
+    twists = np.tile([-np.inf, np.inf], (skeleton.joint_count, 1))
+    free = np.nonzero(~skeleton.is_limited)[0]
+    for number, joint in enumerate(free[rng.random(len(free)) < share]):
+        kind = number % 6
+        if kind < 4:
+            swings[joint] = rng.uniform(0.1, 2.5, 2)
+        if kind == 1:
+            swings[joint, rng.integers(2)] = np.inf
+        if kind == 2:
+            swings[joint, rng.integers(2)] = 0.0
+        if kind != 3:
+            twists[joint] = [-rng.uniform(0.05, 3.0), rng.uniform(0.05, 3.0)]
+        if kind == 5:
+            twists[joint] = rng.uniform(-1.0, 1.0)
+    return Skeleton(
+        skeleton.names,
+        skeleton.parents,
+        skeleton.rest_positions,
+        skeleton.rest_rotations,
+        skeleton.limits,
+        skeleton.locks,
+        skeleton.can_translate,
+        swing_limits=swings,
+        twist_limits=twists,
+    )
+
+
 def chain(joints: int, length: float = 0.1) -> Skeleton:
     """Joints one above the other."""
     positions = np.zeros((joints, 3))

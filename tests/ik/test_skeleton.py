@@ -26,8 +26,7 @@ def arguments(**changes: Any) -> dict[str, Any]:
     ("changes", "message"),
     [
         ({"names": [], "parents": [], "rest_positions": [], "rest_rotations": []}, "at least one joint"),
-        ({"parents": [-1, -1, 1]}, r"found 2: 0 \('hips'\), 1 \('spine'\)"),
-        ({"parents": [0, 0, 1]}, "found 0: none"),
+        ({"parents": [0, 0, 1]}, "found none"),
         ({"parents": [-1, 2, 1]}, r"joint 1 \('spine'\) is its own ancestor"),
         ({"parents": [-1, 0, 7]}, r"parent of joint 2 \('head'\) does not exist"),
         ({"parents": [-1, 0]}, r"parents has shape \(2,\), expected \(3,\)"),

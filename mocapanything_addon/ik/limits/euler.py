@@ -59,8 +59,8 @@ def angles_from_matrix(matrices: Array, lowest: Array, highest: Array) -> Array:
     gimbal = np.hypot(matrices[..., 0, 0], matrices[..., 1, 0]) < GIMBAL_COSINE
     if gimbal.any():
         a, c = _split_at_gimbal(matrices, gimbal, a, c, b, lowest, highest)
-    first = _wrapped(np.stack([a, b, c], axis=-1), lowest, highest)
-    second = _wrapped(np.stack([a + np.pi, np.pi - b, c + np.pi], axis=-1), lowest, highest)
+    first = nearest_turn(np.stack([a, b, c], axis=-1), lowest, highest)
+    second = nearest_turn(np.stack([a + np.pi, np.pi - b, c + np.pi], axis=-1), lowest, highest)
     better = excess(second, lowest, highest).sum(-1) < excess(first, lowest, highest).sum(-1)
     return np.where(better[..., None], second, first)
 
@@ -70,8 +70,8 @@ def excess(angles: Array, lowest: Array, highest: Array) -> Array:
     return np.maximum(np.maximum(lowest - angles, angles - highest), 0.0)
 
 
-def _wrapped(angles: Array, lowest: Array, highest: Array) -> Array:
-    """Full turns added so that the angle is nearest to the middle of its range, to 0 where it has none."""
+def nearest_turn(angles: Array, lowest: Array, highest: Array) -> Array:
+    """Full turns added so that an angle is nearest to the middle of its range, to 0 where it has none."""
     bounded = np.isfinite(lowest) & np.isfinite(highest)
     with np.errstate(invalid="ignore"):
         middle = np.where(bounded, 0.5 * (lowest + highest), np.clip(0.0, lowest, highest))
@@ -86,7 +86,7 @@ def _split_at_gimbal(
     # With sin b = s: the middle row is (0, cos(a - s c), -sin(a - s c)).
     total = np.arctan2(-matrices[..., 1, 2], matrices[..., 1, 1])
     held_c = np.clip(0.0, lowest[..., 2], highest[..., 2])
-    free_a = _wrapped(total + sign * held_c, lowest[..., 0], highest[..., 0])
+    free_a = nearest_turn(total + sign * held_c, lowest[..., 0], highest[..., 0])
     new_a = np.clip(free_a, lowest[..., 0], highest[..., 0])
     new_c = held_c + sign * (new_a - free_a)
     return np.where(gimbal, new_a, a), np.where(gimbal, new_c, c)
