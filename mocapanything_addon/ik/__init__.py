@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .camera import Camera
-    from .clip import IKSettings, Solution, solve_clip
+    from .clip import Solution, solve_clip
     from .motion import Motion
+    from .settings import IKSettings
     from .skeleton import Skeleton
     from .target import Pin, SurfacePoints, Target
     from .terms.contacts import Contact
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Camera": ".camera",
     "Contact": ".terms.contacts",
-    "IKSettings": ".clip",
+    "IKSettings": ".settings",
     "Motion": ".motion",
     "Pin": ".target",
     "Skeleton": ".skeleton",

@@ -71,6 +71,13 @@ class Camera:
         jacobian[..., :, 2] = -scale[..., None] * slope
         return self.focal * slope + self.center, jacobian @ self.rotation
 
+    def unproject(self, pixels: NDArray, depths: NDArray) -> Array:
+        """Pixels (..., 2) and distances along the camera's axis (...,) -> (..., 3) armature space."""
+        local = np.empty((*np.shape(depths), 3))
+        local[..., :2] = (pixels - self.center) / self.focal * np.asarray(depths)[..., None]
+        local[..., 2] = depths
+        return (local - self.translation) @ self.rotation
+
     def moved(self, rotation: Array, translation: Array) -> Camera:
         """The same lens elsewhere."""
         return replace(self, rotation=rotation, translation=translation)

@@ -3,76 +3,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import rotations
+from .clip_terms import ClipProblem, Widths, clip_terms, first_widths, widths_after
 from .kinematics import forward
-from .limits.ranges import clamped, limit_violation
+from .limits.ranges import limit_violation
 from .motion import Motion
-from .robust import Huber
+from .settings import IKSettings
 from .skeleton import Skeleton
-from .skinning import Skin
-from .solve import Progress, SolveSettings, Term, solve
+from .solve import Progress, solve
 from .start import geometric_start
-from .target import CleanTarget, Target, clean
-from .terms.contacts import Contact, Contacts
-from .terms.joint_positions import JointPositions
-from .terms.joint_projections import JointProjections
-from .terms.pins import Pins, pinned_unknowns
-from .terms.precision import joint_precision
-from .terms.root_acceleration import RootAcceleration
-from .terms.rotation_acceleration import RotationAcceleration
-from .terms.rotation_prior import RotationPrior
-from .terms.surface_positions import SurfacePositions
-from .terms.surface_projections import SurfaceProjections
-from .terms.surface_samples import SurfaceSamples
+from .surface_start import start_with_points
+from .target import CleanTarget, Target
+from .terms.contacts import Contact
+from .terms.pins import pinned_unknowns
 
 Array = NDArray[np.float64]
-REFERENCE_RATE = 24.0
-"""Frames a second at which accelerations are given in the settings."""
 WINDOW_VALUES = 1 << 26
 """Most numbers in the blocks of one system (512 MiB); longer clips are solved in windows."""
 WINDOW_OVERLAP = 8
 """Frames at the end of a window that the next one solves again."""
-
-
-@dataclass(frozen=True)
-class IKSettings:
-    """How far each kind of evidence may be wrong. Lengths are shares of the skeleton's size, angles
-    radians.
-    """
-
-    position_sigma: float | None = None
-    """None: from how much the distance of neighbouring joints changes."""
-    least_position_sigma: float = 0.001
-    position_loss: float = 2.5
-    """Huber threshold, standard deviations."""
-    projection_sigma: float = 3.0
-    """Pixels, joints and surface points."""
-    surface_sigma: float = 0.02
-    rotation_sigma: float = 0.26
-    """Of the expected rotations."""
-    rest_sigma: float = 1.0
-    """Of the pull to rest where no rotation is expected."""
-    twist_factor: float = 0.5
-    """Sigma of a bone's twist against its swing, for both pulls and for acceleration."""
-    acceleration_sigma: float = 0.12
-    """Radians per frame^2 at 24 frames a second."""
-    root_acceleration_sigma: float = 0.01
-    """Per frame^2 at 24 frames a second."""
-    contact_sigma: float = 0.0005
-    pin_sigma: float = 0.0001
-    solver: SolveSettings = field(default_factory=SolveSettings)
-
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, int | float) and not value > 0.0:
-                raise ValueError(f"{item.name} must be positive, found {value}")
 
 
 class Solution(NamedTuple):
@@ -118,31 +73,68 @@ def solve_clip(
     settings = settings or IKSettings()
     if not fps > 0.0:
         raise ValueError(f"frames a second must be positive, found {fps}")
-    evidence = clean(target, skeleton)
+    problem = ClipProblem.checked(skeleton, target, fps, settings)
+    widths = first_widths(problem)
+    motion, fixed = pinned_unknowns(skeleton, _start(problem, widths), target.pins)
+    rounds = 1 if problem.points is None else 2
+    solved = _solved(problem, motion, fixed, widths, target.contacts, _part_of(progress, 0, rounds))
+    if rounds == 2:
+        widths = widths_after(problem, widths, solved.motion)
+        last_part = _part_of(progress, 1, rounds)
+        solved = _solved(problem, solved.motion, fixed, widths, target.contacts, last_part)
+    return _solution(skeleton, solved.motion, problem.evidence, solved.iterations, solved.converged)
+
+
+class _Solved(NamedTuple):
+    motion: Motion
+    iterations: int
+    converged: bool
+
+
+def _start(problem: ClipProblem, widths: Widths) -> Motion:
+    """From geometry alone."""
+    skeleton, evidence, settings = problem.skeleton, problem.evidence, problem.settings
     hints = rotations.matrix_from_quaternion(evidence.rotations)
-    sigma = settings.position_sigma or _position_noise(skeleton, evidence)
-    noise = sigma * skeleton.size if sigma > settings.least_position_sigma else 0.0
-    sigma = max(sigma, settings.least_position_sigma)
-    motion = geometric_start(skeleton, evidence.positions, evidence.weights, hints, noise)
-    motion, fixed = pinned_unknowns(skeleton, motion, target.pins)
+    least = settings.least_position_sigma * skeleton.size
+    noise = widths.position if widths.position > least else 0.0
+    if problem.points is not None:
+        places, weights = problem.places_of_points()
+        if (weights > 0.0).any():
+            if widths.surface > settings.least_surface_sigma * skeleton.size:
+                noise = max(noise, widths.surface)
+            skin = problem.points.skin
+            joints = (evidence.positions, evidence.weights, hints)
+            return start_with_points(skeleton, *joints, skin, places, weights, noise)
+    return geometric_start(skeleton, evidence.positions, evidence.weights, hints, noise)
+
+
+def _solved(
+    problem: ClipProblem,
+    motion: Motion,
+    fixed: NDArray[np.bool_],
+    widths: Widths,
+    contacts: Sequence[Contact],
+    progress: Progress | None,
+) -> _Solved:
+    """The clip solved in as many windows as memory asks for."""
     iterations, converged = 0, True
-    windows = _windows(evidence.frame_count, skeleton.parameter_count)
+    windows = _windows(motion.frame_count, problem.skeleton.parameter_count)
     for number, (first, last) in enumerate(windows):
-        held = fixed[first:last].copy()
+        frames = slice(first, last)
+        held = fixed[frames].copy()
         if number:
             held[:2] = True
-        terms = _terms(skeleton, target, evidence[first:last], first, fps, settings, sigma)
         part, report = solve(
-            skeleton,
-            motion[first:last],
-            terms,
-            settings.solver,
+            problem.skeleton,
+            motion[frames],
+            clip_terms(problem, widths, contacts, frames),
+            problem.settings.solver,
             held,
             _part_of(progress, number, len(windows)),
         )
         motion = Motion.concatenate([motion[:first], part, motion[last:]])
         iterations, converged = max(iterations, report.iterations), converged and report.converged
-    return _solution(skeleton, motion, evidence, iterations, converged)
+    return _Solved(motion, iterations, converged)
 
 
 def _part_of(progress: Progress | None, number: int, count: int) -> Progress | None:
@@ -159,95 +151,6 @@ def _windows(frames: int, parameters: int) -> list[tuple[int, int]]:
         first = windows[-1][1] - WINDOW_OVERLAP
         windows.append((first, min(first + length, frames)))
     return windows
-
-
-def _position_noise(skeleton: Skeleton, evidence: CleanTarget) -> float:
-    """Standard deviation of a coordinate of the positions, share of the skeleton's size.
-
-    The distance between neighbouring joints never changes, so what it changes by is noise (robustly: the
-    median).
-    """
-    children = np.nonzero(skeleton.parents >= 0)[0]
-    parents = skeleton.parents[children]
-    both = (evidence.weights[:, children] > 0.0) & (evidence.weights[:, parents] > 0.0)
-    if not both.any():
-        return 0.0
-    lengths = np.linalg.norm(evidence.positions[:, children] - evidence.positions[:, parents], axis=-1)
-    errors = np.abs(lengths - np.linalg.norm(skeleton.offsets[children], axis=-1))[both]
-    return 1.4826 * float(np.median(errors)) / np.sqrt(2.0) / skeleton.size
-
-
-def _terms(
-    skeleton: Skeleton,
-    target: Target,
-    evidence: CleanTarget,
-    first: int,
-    fps: float,
-    settings: IKSettings,
-    position_sigma: float,
-) -> list[Term]:
-    """The terms of a window that begins at frame ``first``."""
-    size = skeleton.size
-    hint_trust = evidence.rotation_weights
-    sigma = np.where(
-        hint_trust > 0.0,
-        settings.rotation_sigma / np.sqrt(np.where(hint_trust > 0.0, hint_trust, 1.0)),
-        settings.rest_sigma,
-    )
-    centers = np.where(
-        hint_trust[..., None, None] > 0.0, rotations.matrix_from_quaternion(evidence.rotations), np.eye(3)
-    )
-    # The same motion sampled more finely has smaller accelerations, more often.
-    rate = fps / REFERENCE_RATE
-    finer = rate**1.5
-    smoothness = joint_precision(skeleton, settings.acceleration_sigma / finer, settings.twist_factor)
-    terms: list[Term] = [
-        RotationPrior(
-            clamped(skeleton, np.arange(skeleton.joint_count), centers),
-            joint_precision(skeleton, sigma, settings.twist_factor),
-        ),
-        RotationAcceleration(smoothness),
-        RootAcceleration(settings.root_acceleration_sigma * size / finer),
-    ]
-    if (evidence.weights > 0.0).any():
-        loss = Huber(settings.position_loss)
-        terms.append(JointPositions(evidence.positions, evidence.weights, position_sigma * size, loss))
-    if target.camera is not None and (evidence.projection_weights > 0.0).any():
-        terms.append(
-            JointProjections(
-                target.camera, evidence.projections, evidence.projection_weights, settings.projection_sigma
-            )
-        )
-    if target.points is not None and (evidence.observed_weights > 0.0).any():
-        terms.append(_surface_term(skeleton, target, evidence, settings))
-    last = first + evidence.frame_count
-    contacts = [
-        Contact(c.joint, max(c.first, first) - first, min(c.last, last - 1) - first, c.point)
-        for c in target.contacts
-        if c.first < last and c.last >= first
-    ]
-    if contacts:
-        terms.append(Contacts(contacts, settings.contact_sigma * size))
-    pins = [p for p in target.pins if first <= p.frame < last and p.position is not None]
-    if pins:
-        terms.append(Pins(pins, first, settings.pin_sigma * size))
-    return terms
-
-
-def _surface_term(skeleton: Skeleton, target: Target, evidence: CleanTarget, settings: IKSettings) -> Term:
-    assert target.points is not None
-    points = target.points
-    count = evidence.observed.shape[1]
-    # A point is a triangle with three equal corners.
-    faces = np.repeat(np.arange(count)[:, None], 3, axis=1)
-    skin = Skin(points.rest, faces, points.skin_joints, points.skin_weights, skeleton)
-    frames, which = np.nonzero(evidence.observed_weights > 0.0)
-    samples = SurfaceSamples(frames, which, np.tile([1.0, 0.0, 0.0], (len(which), 1)))
-    observed, weights = evidence.observed[frames, which], evidence.observed_weights[frames, which]
-    if observed.shape[-1] == 3:
-        return SurfacePositions(skin, samples, observed, weights, settings.surface_sigma * skeleton.size)
-    assert target.camera is not None
-    return SurfaceProjections(skin, target.camera, samples, observed, weights, settings.projection_sigma)
 
 
 def _solution(

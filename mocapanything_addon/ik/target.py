@@ -30,6 +30,10 @@ class SurfacePoints:
     """(T, N, 3) armature space, or (T, N, 2) pixels of the target's camera; NaN where not seen."""
     weights: ArrayLike | None = None
     """(T, N) confidence; None: 1."""
+    has_depth: bool = False
+    """``observed`` (T, N, 3) is pixel x, pixel y and the distance along the camera's axis in armature units.
+    Where only the distance is NaN, the pixel still counts.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +89,11 @@ class CleanTarget:
     projections: Array
     projection_weights: Array
     observed: Array
-    """(T, N, 2 or 3) of the surface points; N = 0 where there are none."""
+    """(T, N, 2 or 3) pixels or places of the surface points; N = 0 where there are none."""
     observed_weights: Array
+    depths: Array
+    """(T, N) of surface points seen at pixels."""
+    depth_weights: Array
     ignored: tuple[str, ...] = field(default=())
 
     @property
@@ -114,13 +121,18 @@ def clean(target: Target, skeleton: Skeleton) -> CleanTarget:
     frames = len(np.asarray(known[0]))
     if frames == 0:
         raise ValueError("the target has no frames")
-    if target.camera is None and (
-        target.projections is not None or (observed is not None and observed.shape[-1] == 2)
-    ):
-        raise ValueError("observations in pixels need the target's camera")
     ignored: list[str] = []
-    sides = 3 if observed is None else observed.shape[-1]
     count = 0 if points is None else len(np.asarray(points.rest))
+    depths = np.full((frames, count), np.nan)
+    if points is not None and points.has_depth and observed is not None:
+        if observed.shape != (frames, count, 3):
+            raise ValueError(
+                f"surface points with depth have shape {observed.shape}, expected {(frames, count, 3)}"
+            )
+        observed, depths = observed[..., :2], observed[..., 2]
+    sides = 3 if observed is None else observed.shape[-1]
+    if target.camera is None and (target.projections is not None or sides == 2):
+        raise ValueError("observations in pixels need the target's camera")
     positions = _cleaned("positions", target.positions, target.weights, (frames, joints, 3), ignored)
     turns = _cleaned("rotations", target.rotations, target.rotation_weights, (frames, joints, 4), ignored)
     pixels = _cleaned(
@@ -133,9 +145,12 @@ def clean(target: Target, skeleton: Skeleton) -> CleanTarget:
         (frames, count, sides),
         ignored,
     )
+    # A point without a depth is nothing to report: its pixel is used.
+    near = np.isfinite(depths) & (depths > 0.0)
+    depths, depth_weights = np.where(near, depths, 1.0), np.where(near, surface[1], 0.0)
     empty = np.linalg.norm(turns[0], axis=-1) < 1e-12
     turns[0][empty], turns[1][empty] = [1.0, 0.0, 0.0, 0.0], 0.0
-    return CleanTarget(*positions, *turns, *pixels, *surface, ignored=tuple(ignored))
+    return CleanTarget(*positions, *turns, *pixels, *surface, depths, depth_weights, ignored=tuple(ignored))
 
 
 def _cleaned(

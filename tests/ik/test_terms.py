@@ -12,6 +12,7 @@ from skeletons import random_motion, random_rotations, random_skeleton, random_s
 
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.camera import Camera
+from mocapanything_addon.ik.carried_points import CarriedPoints
 from mocapanything_addon.ik.kinematics import State
 from mocapanything_addon.ik.normal_equations import NormalEquations
 from mocapanything_addon.ik.parameters import apply_step, step_bounds
@@ -30,13 +31,13 @@ from mocapanything_addon.ik.terms.rotation_acceleration import RotationAccelerat
 from mocapanything_addon.ik.terms.rotation_prior import RotationPrior
 from mocapanything_addon.ik.terms.rotation_velocity import RotationVelocity
 from mocapanything_addon.ik.terms.surface_displacements import SurfaceDisplacements
-from mocapanything_addon.ik.terms.surface_positions import SurfacePositions
 from mocapanything_addon.ik.terms.surface_projections import SurfaceProjections
 from mocapanything_addon.ik.terms.surface_samples import SurfaceSamples
+from mocapanything_addon.ik.terms.tracked_points import TrackedDepths, TrackedPositions, TrackedProjections
 from mocapanything_addon.ik.terms.twist import Twist
 from mocapanything_addon.ik.terms.upright import Upright
 
-FRAMES, JOINTS, SAMPLES = 5, 9, 30
+FRAMES, JOINTS, SAMPLES, VERTICES = 5, 9, 30, 60
 TIMES = np.array([0.0, 0.04, 0.09, 0.12, 0.2])
 CAMERA = Camera.from_fov(
     50.0, 640, 480, np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]), np.array([0.0, 0.0, 4.0])
@@ -106,8 +107,23 @@ TERMS: dict[str, Callable[[Scene], Term]] = {
         [Contact(3, 0, 2, s.rng.normal(size=3)), Contact(5, 1, 4, s.rng.normal(size=3))], 0.2
     ),
     "pins": lambda s: Pins([Pin(1, 2, s.rng.normal(size=3)), Pin(3, 4, s.rng.normal(size=3))], 0, 0.2),
-    "surface": lambda s: SurfacePositions(
-        s.skin, s.samples, s.rng.normal(size=(SAMPLES, 3)), s.rng.random(SAMPLES), widths(s, SAMPLES)
+    "tracked positions": lambda s: TrackedPositions(
+        CarriedPoints(s.skin), s.rng.normal(size=(FRAMES, VERTICES, 3)), s.rng.random((FRAMES, VERTICES)), 0.3
+    ),
+    "tracked pixels": lambda s: TrackedProjections(
+        CarriedPoints(s.skin),
+        CAMERA,
+        pixels(s, FRAMES * VERTICES).reshape(FRAMES, VERTICES, 2),
+        s.rng.random((FRAMES, VERTICES)),
+        20.0,
+        GemanMcClure(3.0),
+    ),
+    "tracked depths": lambda s: TrackedDepths(
+        CarriedPoints(s.skin),
+        CAMERA,
+        4.0 + s.rng.normal(size=(FRAMES, VERTICES)),
+        s.rng.random((FRAMES, VERTICES)),
+        0.3,
     ),
     "surface pixels": lambda s: SurfaceProjections(
         s.skin, CAMERA, s.samples, pixels(s, SAMPLES), s.rng.random(SAMPLES), 40.0
@@ -124,7 +140,7 @@ def test_gradient_is_the_derivative_of_the_cost(name: str) -> None:
     s = scene()
     term = TERMS[name](s)
     # Surfaces are float32: longer differences.
-    size = 1e-3 if isinstance(term, SurfacePositions | SurfaceProjections | SurfaceDisplacements) else 1e-6
+    size = 1e-3 if isinstance(term, SurfaceProjections | SurfaceDisplacements) else 1e-6
     state = State(s.skeleton, random_motion(s.skeleton, 12, FRAMES, amplitude=0.4))
     system = NormalEquations(state)
     cost = term.linearise(state, system)
