@@ -12,40 +12,43 @@ Array = NDArray[np.float64]
 
 
 def conjugate_gradients(
-    multiply: Callable[[Array], Array],
-    precondition: Callable[[Array], Array],
+    solve: Callable[[Array], Array],
+    couple: Callable[[Array], Array],
     right: Array,
     accuracy: float,
     most_steps: int,
 ) -> Array:
-    """x with A x = right to an accuracy, for symmetric positive definite A of any shape.
+    """x with (M + C) x = right to an accuracy, for arrays of any shape.
 
-    scipy's ``cg`` measures the residual as it is, which mixes units; here it is measured in the
-    preconditioner's, where every unknown counts by its own uncertainty.
+    M is solved exactly, and being the preconditioner its products come with the solves for nothing (S.
+    Eisenstat, "Efficient implementation of a class of preconditioned conjugate gradient methods", 1981). The
+    residual is measured as M measures it, sqrt(r M^-1 r), where every unknown counts by its own uncertainty;
+    scipy's ``cg`` would mix the units.
 
     Args:
-        multiply: A x.
-        precondition: M^-1 r for an M that is like A.
-        right: the right side; what is 0 there and in all products stays 0.
-        accuracy: share of the right side's length sqrt(r M^-1 r) that may be left.
-        most_steps: then x is given as it is; every x on the way lowers 1/2 x A x - right x.
+        solve: M^-1 r; M and M + C symmetric and positive definite.
+        couple: C x.
+        right: the right side.
+        accuracy: share of the right side's length that may be left.
+        most_steps: then x is given as it is; every x on the way lowers 1/2 x (M + C) x - right x.
     """
     solution = np.zeros_like(right)
     left = right.copy()
-    downhill = precondition(left)
-    direction = downhill
+    downhill = solve(left)
+    direction, product = downhill, left.copy()
     length = np.vdot(left, downhill)
     enough = accuracy**2 * length
     for number in range(most_steps):
-        if not length > enough or length <= 0.0:
+        if not length > enough:
             break
-        product = multiply(direction)
-        stride = length / np.vdot(direction, product)
+        coupled = product + couple(direction)
+        stride = length / np.vdot(direction, coupled)
         solution += stride * direction
         if number + 1 == most_steps:
             break
-        left -= stride * product
-        downhill = precondition(left)
+        left -= stride * coupled
+        downhill = solve(left)
         before, length = length, np.vdot(left, downhill)
         direction = downhill + (length / before) * direction
+        product = left + (length / before) * product
     return solution

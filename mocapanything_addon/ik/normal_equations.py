@@ -30,7 +30,7 @@ ROUNDING = (0.0, 1e-6, 1e-5, 1e-4)
 """Shares of the diagonal that are added, each when the one before was not enough: evidence of surfaces is
 summed in float32, and where a point all but touches the camera the rounding of its share outweighs all else.
 """
-ACCURACY = 0.02
+ACCURACY = 0.05
 """Share of the right side's length that conjugate gradients leave."""
 MOST_PRODUCTS = 60
 """A step of conjugate gradients costs this many products at most; what is left, the next step takes up."""
@@ -160,7 +160,8 @@ class NormalEquations:
 
     def multiply(self, step: Array) -> Array:
         """H x for a step (T, P)."""
-        result = self._from_tree(self._multiply_tree(self._to_tree(step)))
+        across = self._to_tree(step)
+        result = self._from_tree(self._evidence.multiply(across) + self._couple_tree(across))
         if self._dense is not None:
             result += (self._dense @ step[..., None])[..., 0]
         for apart, blocks in self._dense_couplings.items():
@@ -199,13 +200,12 @@ class NormalEquations:
         damp, fixed = self._to_tree(damping), self._to_tree(held)
         frames = ArticulatedBodies(self._evidence, damp, fixed)
 
-        def multiply(step: Array) -> Array:
-            return np.where(fixed, 0.0, self._multiply_tree(step) + damp * step)
+        def couple(step: Array) -> Array:
+            return np.where(fixed, 0.0, self._couple_tree(step))
 
         start = np.where(fixed, 0.0, self._to_tree(right))
-        return self._from_tree(
-            conjugate_gradients(multiply, frames.solve, start, ACCURACY, MOST_PRODUCTS if self.reach else 1)
-        )
+        most = MOST_PRODUCTS if self.reach else 1
+        return self._from_tree(conjugate_gradients(frames.solve, couple, start, ACCURACY, most))
 
     def _solve_dense(self, damping: Array, held: NDArray[np.bool_], right: Array) -> Array:
         step = np.zeros_like(right)
@@ -254,9 +254,9 @@ class NormalEquations:
             for apart, blocks in self._block_couplings.items()
         }
 
-    def _multiply_tree(self, step: Array) -> Array:
-        """H x without dense blocks, (3, B, T)."""
-        result = self._evidence.multiply(step)
+    def _couple_tree(self, step: Array) -> Array:
+        """What the other frames add to H x, (3, B, T), without dense blocks."""
+        result = np.zeros_like(step)
         for apart, blocks in self._tree_couplings.items():
             result[..., :-apart] += np.einsum("cdbt,dbt->cbt", blocks, step[..., apart:])
             result[..., apart:] += np.einsum("dcbt,dbt->cbt", blocks, step[..., :-apart])
