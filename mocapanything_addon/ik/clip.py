@@ -49,6 +49,8 @@ class Solution(NamedTuple):
     """Largest angle by which a joint leaves its range, radians."""
     ignored: tuple[str, ...]
     """What of the target was not usable, in words."""
+    joint_translations: Array
+    """(T, J, 3) of joints that may leave their place, see :class:`Motion`; 0 for all others."""
 
 
 def solve_clip(
@@ -157,7 +159,7 @@ def _solution(
     skeleton: Skeleton, motion: Motion, evidence: CleanTarget, iterations: int, converged: bool
 ) -> Solution:
     quaternions = motion.quaternions()
-    motion = Motion.from_quaternions(motion.root_translation, quaternions)
+    motion = Motion.from_quaternions(motion.root_translation, quaternions, motion.joint_translations)
     pose = forward(skeleton, motion)
     away = np.linalg.norm(pose.positions - evidence.positions, axis=-1)
     return Solution(
@@ -170,4 +172,5 @@ def _solution(
         converged,
         limit_violation(skeleton, motion),
         evidence.ignored,
+        motion.all_joint_translations,
     )

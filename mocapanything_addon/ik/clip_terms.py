@@ -24,6 +24,7 @@ from .target import CleanTarget, Target, clean
 from .terms.contacts import Contact, Contacts
 from .terms.joint_positions import JointPositions
 from .terms.joint_projections import JointProjections
+from .terms.joint_translations import JointTranslations
 from .terms.pins import Pins
 from .terms.precision import joint_precision
 from .terms.root_acceleration import RootAcceleration
@@ -143,6 +144,9 @@ def clip_terms(
         RotationAcceleration(smoothness),
         RootAcceleration(settings.root_acceleration_sigma * size / finer),
     ]
+    if len(skeleton.translating):
+        acceleration = settings.root_acceleration_sigma * size / finer
+        terms.append(JointTranslations(settings.stretch_sigma * size, acceleration))
     if (evidence.weights > 0.0).any():
         loss = Huber(settings.position_loss)
         terms.append(JointPositions(evidence.positions, evidence.weights, widths.position, loss))

@@ -33,9 +33,15 @@ class Motion:
         return cls(np.zeros((frame_count, 3)), np.tile(np.eye(3), (frame_count, joint_count, 1, 1)))
 
     @classmethod
-    def from_quaternions(cls, root_translation: ArrayLike, local_rotations: ArrayLike) -> Motion:
-        """From (T, 3) and (T, J, 4), (w, x, y, z)."""
-        return cls(np.array(root_translation, float), rotations.matrix_from_quaternion(local_rotations))
+    def from_quaternions(
+        cls,
+        root_translation: ArrayLike,
+        local_rotations: ArrayLike,
+        joint_translations: Array | None = None,
+    ) -> Motion:
+        """From (T, 3), (T, J, 4), (w, x, y, z), and (T, J, 3)."""
+        turned = rotations.matrix_from_quaternion(local_rotations)
+        return cls(np.array(root_translation, float), turned, joint_translations)
 
     @property
     def frame_count(self) -> int:

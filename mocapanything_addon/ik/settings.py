@@ -40,6 +40,8 @@ class IKSettings:
     """Radians per frame^2 at 24 frames a second."""
     root_acceleration_sigma: float = 0.01
     """Per frame^2 at 24 frames a second."""
+    stretch_sigma: float = 0.05
+    """Of the distance of joints that may leave their parent from their place in rest pose."""
     contact_sigma: float = 0.0005
     pin_sigma: float = 0.0001
     solver: SolveSettings = field(default_factory=SolveSettings)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from . import rotations
-from .limits.ranges import clamped
+from .limits.ranges import clamped, with_translations_inside
 from .motion import Motion
 from .skeleton import Skeleton
 
@@ -28,6 +28,8 @@ TRUST_PER_GENERATION = 0.01
 """Weight of a grandchild against a child: it counts where the child was not seen or leaves the twist open."""
 ROOT_TRUST_PER_GENERATION = 0.1
 """The body around the root is stiffer than a limb."""
+LOOSE_TRUST = 0.01
+"""Weight of a joint that may move away from its parent, against one that may not."""
 EXPECTED_TRUST = 1e-3
 """Weight of the expected rotation against all that was seen: children within 3 % of one line leave it the
 twist.
@@ -69,16 +71,25 @@ def geometric_start(
         expected = np.broadcast_to(np.eye(3), (frames, count, 3, 3))
     turned = np.empty((frames, count, 3, 3))
     positions = np.zeros((frames, count, 3))
+    moved = np.zeros((frames, count, 3))
     local_rotations = np.array(expected)
-    root = skeleton.root
-    translation, turned[:, root] = _place_root(skeleton, targets, weights, expected[:, root], noise)
-    turned[:, root] = clamped(skeleton, np.asarray([root], np.int64), turned[:, root][:, None])[:, 0]
-    local_rotations[:, root] = turned[:, root]
-    positions[:, root] = skeleton.rest_positions[root] + translation
+    for root in skeleton.roots:
+        moved[:, root], turn = _place_root(skeleton, int(root), targets, weights, expected[:, root], noise)
+        turned[:, root] = clamped(skeleton, np.array([root]), turn[:, None])[:, 0]
+        local_rotations[:, root] = turned[:, root]
+        positions[:, root] = skeleton.rest_positions[root] + moved[:, root]
     for generation in skeleton.generations:
         parents = skeleton.parents[generation]
-        offsets = (turned[:, parents] @ skeleton.offsets[generation][..., None])[..., 0]
-        positions[:, generation] = positions[:, parents] + offsets
+        away = (
+            np.swapaxes(turned[:, parents], -1, -2)
+            @ (targets[:, generation] - positions[:, parents])[..., None]
+        )
+        for column in np.nonzero(skeleton.can_translate[generation])[0]:
+            joint = generation[column]
+            gone = away[:, column, :, 0] - skeleton.offsets[joint]
+            moved[:, joint] = _filled_in(gone, weights[:, joint] > 0.0)
+        offsets = skeleton.offsets[generation] + moved[:, generation]
+        positions[:, generation] = positions[:, parents] + (turned[:, parents] @ offsets[..., None])[..., 0]
         wanted = turned[:, parents] @ expected[:, generation]
         supports = _supports(skeleton, generation)
         if len(supports.joints):
@@ -92,7 +103,19 @@ def geometric_start(
         local = clamped(skeleton, generation, carried.swapaxes(-1, -2) @ wanted)
         local_rotations[:, generation] = local
         turned[:, generation] = rotations.without_drift(carried @ local)
-    return Motion(translation, local_rotations)
+    translation = moved[:, skeleton.root].copy()
+    moved[:, skeleton.root] = 0.0
+    others = moved if len(skeleton.translating) else None
+    return with_translations_inside(skeleton, Motion(translation, local_rotations, others))
+
+
+def _filled_in(values: Array, known: NDArray[np.bool_]) -> Array:
+    """(T, 3) with the frames that are not known between the others; zero where none is known."""
+    if not known.any():
+        return np.zeros_like(values)
+    frames = np.arange(len(values))
+    columns = [np.interp(frames, frames[known], values[known, axis]) for axis in range(values.shape[1])]
+    return np.stack(columns, axis=1)
 
 
 def _smoothed(targets: Array, weights: Array) -> tuple[Array, Array]:
@@ -105,18 +128,25 @@ def _smoothed(targets: Array, weights: Array) -> tuple[Array, Array]:
 
 def _supports(skeleton: Skeleton, joints: NDArray[np.int64]) -> _Supports:
     pairs: list[tuple[int, int, float]] = []
+    loose = _loose_joints_above(skeleton)
     for joint in joints:
         generation, trust = skeleton.children[joint], 1.0
         for _ in range(GENERATIONS):
-            pairs += [(int(joint), int(child), trust) for child in generation]
+            trusts = trust * LOOSE_TRUST ** (loose[generation] - float(loose[joint]))
+            pairs += [(int(joint), int(child), t) for child, t in zip(generation, trusts, strict=True)]
             trust *= TRUST_PER_GENERATION
             generation = np.concatenate([np.zeros(0, int), *(skeleton.children[c] for c in generation)])
-    above, below, trusts = (
+    above, below, shares = (
         (np.array(column) for column in zip(*pairs, strict=True)) if pairs else np.zeros((3, 0))
     )
     above, below = above.astype(int), below.astype(int)
     with_any, starts = np.unique(above, return_index=True)
-    return _Supports(with_any, starts, above, below, trusts)
+    return _Supports(with_any, starts, above, below, shares)
+
+
+def _loose_joints_above(skeleton: Skeleton) -> NDArray[np.int64]:
+    """(J,) how many joints from the root to each, itself included, may move away from their parent."""
+    return skeleton.is_ancestor[skeleton.translating].sum(axis=0)
 
 
 def _fit(
@@ -134,17 +164,20 @@ def _fit(
 
 
 def _place_root(
-    skeleton: Skeleton, targets: Array, weights: Array, expected: Array, noise: float
+    skeleton: Skeleton, root: int, targets: Array, weights: Array, expected: Array, noise: float
 ) -> tuple[Array, Array]:
-    """Translation (T, 3) and rotation (T, 3, 3) of the root; frames where nothing was seen go between
-    others.
+    """Translation (T, 3) and rotation (T, 3, 3) of a root; frames where nothing was seen go between others.
+
+    On some rigs the root is a bone on the ground and the hips are its child, or its child's: generations are
+    counted from where the tree first branches, so that the body around the hips tells how the root is turned.
     """
     frames = len(weights)
-    root = skeleton.root
     seen = weights > 0.0
-    trust = weights * np.where(
-        skeleton.depths <= 1, 1.0, ROOT_TRUST_PER_GENERATION ** (skeleton.depths - 1.0)
-    )
+    stiff = skeleton.depths[_first_branching(skeleton, root)] + 1
+    generations = np.maximum(skeleton.depths - float(stiff), 0.0)
+    loose = _loose_joints_above(skeleton)
+    rigid = LOOSE_TRUST ** (loose - float(loose[root]))
+    trust = weights * skeleton.is_ancestor[root] * ROOT_TRUST_PER_GENERATION**generations * rigid
     total = trust.sum(axis=1)
     known = total > 0.0
     if not known.any():
@@ -160,8 +193,19 @@ def _place_root(
     if not known.all():
         times, all_times = np.nonzero(known)[0].astype(float), np.arange(frames, dtype=float)
         turned = rotations.resample(times, turned[known], all_times)
-        columns = [np.interp(all_times, times, translation[known, axis]) for axis in range(3)]
-        translation = np.stack(columns, axis=1)
     if not skeleton.can_translate[root]:
-        translation = np.zeros_like(translation)
-    return translation, turned
+        return np.zeros((frames, 3)), turned
+    return _filled_in(translation, known), turned
+
+
+def _first_branching(skeleton: Skeleton, root: int) -> int:
+    """The first joint from a root downwards that has several children; the root itself where none does
+    within a few generations.
+    """
+    joint = root
+    for _ in range(GENERATIONS):
+        children = skeleton.children[joint]
+        if len(children) != 1:
+            break
+        joint = int(children[0])
+    return joint if len(skeleton.children[joint]) > 1 else root

@@ -85,11 +85,16 @@ def random_motion(skeleton: Skeleton, seed: int, frames: int, amplitude: float =
     vectors = rng.normal(size=(frames, skeleton.joint_count, 3))
     travel = rng.normal(size=(frames, 3))
     if frames > 1:
-        vectors = gaussian_filter1d(vectors, 6, axis=0, mode="wrap")
+        vectors = smooth(vectors)
         travel = gaussian_filter1d(travel, 8, axis=0, mode="wrap")
-        vectors /= vectors.std()
     motion = Motion(travel, rotations.exp(amplitude * vectors))
     return inside_limits(skeleton, motion)
+
+
+def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, ...) smooth in time, of standard deviation 1."""
+    smoothed: NDArray[np.float64] = gaussian_filter1d(values, 6, axis=0, mode="wrap")
+    return smoothed / smoothed.std()
 
 
 def random_skin(skeleton: Skeleton, seed: int, vertices: int = 60, faces: int = 90) -> Skin:

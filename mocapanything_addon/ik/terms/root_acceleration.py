@@ -41,7 +41,7 @@ class RootAcceleration:
         slopes = (rate[:-1], -rate[1:] - rate[:-1], rate[1:])
         change = self._change(state) / self.sigma**2
         for i, row in enumerate(slopes):
-            system.gradient[i : i + count, :3] += row[:, None] * change
+            system.gradient[i : i + count, :3] += row[:, None] * change @ state.axes[0, 0]
             for j in range(i, 3):
                 blocks = np.zeros((count, state.skeleton.block_count, 3, 3))
                 blocks[:, 0] = (row * slopes[j] / self.sigma**2)[:, None, None] * np.eye(3)
