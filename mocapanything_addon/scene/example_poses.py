@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ik import rotations
+from ..ik.euler_angles import matrix_from_euler
 from . import compat
 from .bone_chain import BoneChain
-from .euler import matrix_from_euler
 from .joints import JointTree
 
 Array = NDArray[np.float64]

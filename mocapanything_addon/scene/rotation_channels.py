@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ik import rotations
-from . import euler
+from ..ik.euler_angles import continuous_euler, matrix_from_euler
+from .held_angles import nearest_with_held_angles
 
 Array = NDArray[np.float64]
 
@@ -61,7 +62,7 @@ def free_channels(matrices: Array, mode: str) -> Array:
         return _quaternions(matrices)
     if mode == "AXIS_ANGLE":
         return _axis_angles(_quaternions(matrices))
-    return euler.continuous_euler(matrices, mode)
+    return continuous_euler(matrices, mode)
 
 
 def locked_channels(matrices: Array, state: RotationState) -> tuple[dict[int, Array], Array]:
@@ -94,7 +95,7 @@ def present_rotation(state: RotationState) -> Array:
         return rotations.matrix_from_quaternion(values if np.abs(values).max() > TINY else np.eye(4)[0])
     if state.mode == "AXIS_ANGLE":
         return rotations.exp(values[0] * values[1:] / max(float(np.linalg.norm(values[1:])), TINY))
-    return euler.matrix_from_euler(values, state.mode)
+    return matrix_from_euler(values, state.mode)
 
 
 def _quaternions(matrices: Array) -> Array:
@@ -129,10 +130,10 @@ def _held_euler(matrices: Array, state: RotationState) -> tuple[dict[int, Array]
     order = state.mode if state.is_euler else "XYZ"
     present = np.array(state.values)
     if not state.is_euler:
-        present = euler.continuous_euler(present_rotation(state)[None], order)[0]
+        present = continuous_euler(present_rotation(state)[None], order)[0]
     held = {axis: float(present[axis]) for axis in range(3) if state.locked[axis]}
-    angles = euler.nearest_with_held_angles(matrices, order, held)
-    reached = euler.matrix_from_euler(angles, order)
+    angles = nearest_with_held_angles(matrices, order, held)
+    reached = matrix_from_euler(angles, order)
     if state.is_euler:
         return {axis: angles[:, axis] for axis in range(3) if axis not in held}, reached
     if len(held) == 3:

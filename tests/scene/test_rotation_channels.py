@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mathutils import Euler, Quaternion
 
+from mocapanything_addon.ik import euler_angles as euler
 from mocapanything_addon.ik import rotations
-from mocapanything_addon.scene import euler
 from mocapanything_addon.scene.rotation_channels import (
     RotationState,
     free_channels,
