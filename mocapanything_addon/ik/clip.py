@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import rotations
-from .clip_terms import ClipProblem, Widths, clip_terms, first_widths, widths_after
+from .clip_problem import ClipProblem
+from .clip_terms import clip_terms
+from .contact_search import find_contacts
 from .kinematics import forward
 from .limits.ranges import limit_violation
 from .motion import Motion
@@ -19,9 +22,11 @@ from .skeleton import Skeleton
 from .solve import Progress, solve
 from .start import geometric_start
 from .surface_start import start_with_points
-from .target import CleanTarget, Target
-from .terms.contacts import Contact
+from .swaps import undo_swaps
+from .target import Target
+from .terms.contacts import Contact, placed
 from .terms.pins import pinned_unknowns
+from .widths import Widths, first_widths, widths_after
 
 Array = NDArray[np.float64]
 WINDOW_VALUES = 1 << 26
@@ -51,6 +56,10 @@ class Solution(NamedTuple):
     """What of the target was not usable, in words."""
     joint_translations: Array
     """(T, J, 3) of joints that may leave their place, see :class:`Motion`; 0 for all others."""
+    contacts: tuple[Contact, ...]
+    """Given and found, each with its place."""
+    swapped: NDArray[np.bool_]
+    """(T, J) joints whose target was exchanged with that of their mirror image."""
 
 
 def solve_clip(
@@ -76,15 +85,49 @@ def solve_clip(
     if not fps > 0.0:
         raise ValueError(f"frames a second must be positive, found {fps}")
     problem = ClipProblem.checked(skeleton, target, fps, settings)
+    swapped = np.zeros((problem.evidence.frame_count, skeleton.joint_count), bool)
+    if settings.undo_swaps:
+        problem, swapped = _without_swaps(problem)
     widths = first_widths(problem)
     motion, fixed = pinned_unknowns(skeleton, _start(problem, widths), target.pins)
-    rounds = 1 if problem.points is None else 2
-    solved = _solved(problem, motion, fixed, widths, target.contacts, _part_of(progress, 0, rounds))
-    if rounds == 2:
+    contacts = list(target.contacts)
+    again = problem.points is not None or settings.find_contacts or any(c.point is None for c in contacts)
+    rounds = 2 if again else 1
+    solved = _solved(problem, motion, fixed, widths, contacts, _part_of(progress, 0, rounds))
+    if again:
+        # What the first solution tells of the evidence lets the second make more of it.
         widths = widths_after(problem, widths, solved.motion)
+        contacts = _contacts(problem, solved.motion, contacts)
         last_part = _part_of(progress, 1, rounds)
-        solved = _solved(problem, solved.motion, fixed, widths, target.contacts, last_part)
-    return _solution(skeleton, solved.motion, problem.evidence, solved.iterations, solved.converged)
+        solved = _solved(problem, solved.motion, fixed, widths, contacts, last_part)
+    return _solution(problem, solved, contacts, swapped)
+
+
+def _without_swaps(problem: ClipProblem) -> tuple[ClipProblem, NDArray[np.bool_]]:
+    """The problem with limbs that had traded places put back, and which joints those were (T, J)."""
+    evidence = problem.evidence
+    undone = undo_swaps(problem.skeleton, evidence.positions, evidence.weights)
+    moved = (undone.positions != evidence.positions).any(axis=-1) | (undone.weights != evidence.weights)
+    if not moved.any():
+        return problem, moved
+    said = f"left and right limbs had traded places in {int(moved.any(axis=1).sum())} frames: put back"
+    evidence = replace(
+        evidence,
+        positions=undone.positions,
+        weights=undone.weights,
+        ignored=(*evidence.ignored, said),
+    )
+    return replace(problem, evidence=evidence), moved
+
+
+def _contacts(problem: ClipProblem, motion: Motion, given: Sequence[Contact]) -> list[Contact]:
+    """The contacts given and those found in a motion, each with its place."""
+    target, positions = problem.target, forward(problem.skeleton, motion).positions
+    contacts = list(given)
+    if problem.settings.find_contacts:
+        weights = np.ones(positions.shape[:2])
+        contacts += find_contacts(problem.skeleton, positions, weights, problem.fps, target.ground, target.up)
+    return placed(contacts, positions, target.ground)
 
 
 class _Solved(NamedTuple):
@@ -156,8 +199,9 @@ def _windows(frames: int, parameters: int) -> list[tuple[int, int]]:
 
 
 def _solution(
-    skeleton: Skeleton, motion: Motion, evidence: CleanTarget, iterations: int, converged: bool
+    problem: ClipProblem, solved: _Solved, contacts: Sequence[Contact], swapped: NDArray[np.bool_]
 ) -> Solution:
+    skeleton, evidence, motion = problem.skeleton, problem.evidence, solved.motion
     quaternions = motion.quaternions()
     motion = Motion.from_quaternions(motion.root_translation, quaternions, motion.joint_translations)
     pose = forward(skeleton, motion)
@@ -168,9 +212,11 @@ def _solution(
         motion.root_translation,
         pose.positions,
         np.where(evidence.weights > 0.0, away, 0.0),
-        iterations,
-        converged,
+        solved.iterations,
+        solved.converged,
         limit_violation(skeleton, motion),
         evidence.ignored,
         motion.all_joint_translations,
+        tuple(contacts),
+        swapped,
     )

@@ -4,24 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import rotations
 from .carried_points import CarriedPoints
-from .kinematics import State
+from .clip_problem import ClipProblem
 from .limits.ranges import clamped
-from .motion import Motion
-from .noise import point_noise, position_noise, robust_deviation
 from .robust import GemanMcClure, Huber
 from .settings import IKSettings
 from .skeleton import Skeleton
-from .skinning import Skin
 from .solve import Term
-from .target import CleanTarget, Target, clean
+from .target import CleanTarget, Target
+from .terms.bone_directions import BoneDirections
 from .terms.contacts import Contact, Contacts
+from .terms.ground import AboveGround
 from .terms.joint_positions import JointPositions
 from .terms.joint_projections import JointProjections
 from .terms.joint_translations import JointTranslations
@@ -31,102 +28,10 @@ from .terms.root_acceleration import RootAcceleration
 from .terms.rotation_acceleration import RotationAcceleration
 from .terms.rotation_prior import RotationPrior
 from .terms.tracked_points import TrackedDepths, TrackedPositions, TrackedProjections
+from .widths import Widths
 
-Array = NDArray[np.float64]
 REFERENCE_RATE = 24.0
 """Frames a second at which accelerations are given in the settings."""
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Standard deviations of what was observed."""
-
-    position: float
-    """Armature units, joints."""
-    surface: float
-    """Armature units, surface points in space."""
-    pixel: float
-    """Surface points."""
-    depth: float
-    """Armature units, surface points."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClipProblem:
-    """A target for a skeleton, checked."""
-
-    skeleton: Skeleton
-    target: Target
-    evidence: CleanTarget
-    """Of all frames, or of some of them."""
-    points: CarriedPoints | None
-    """The target's surface points, bound to the skeleton; None where it has none."""
-    fps: float
-    settings: IKSettings
-
-    @classmethod
-    def checked(cls, skeleton: Skeleton, target: Target, fps: float, settings: IKSettings) -> ClipProblem:
-        """Raises ValueError where a shape does not fit."""
-        evidence, points = clean(target, skeleton), None
-        if target.points is not None and evidence.observed.shape[1]:
-            seen = target.points
-            skin = Skin(seen.rest, np.zeros((0, 3)), seen.skin_joints, seen.skin_weights, skeleton)
-            points = CarriedPoints(skin)
-        return cls(skeleton, target, evidence, points, fps, settings)
-
-    def places_of_points(self) -> tuple[Array, Array]:
-        """(T, N, 3) surface points in armature space and their weights (T, N), 0 where only a pixel is
-        known.
-        """
-        evidence, camera = self.evidence, self.target.camera
-        if evidence.observed.shape[-1] == 3:
-            return evidence.observed, evidence.observed_weights
-        assert camera is not None
-        return camera.unproject(evidence.observed, evidence.depths), evidence.depth_weights
-
-
-def first_widths(problem: ClipProblem) -> Widths:
-    """From the settings, and where they leave it open from the evidence alone."""
-    evidence, settings, points = problem.evidence, problem.settings, problem.points
-    skeleton, camera = problem.skeleton, problem.target.camera
-    size = skeleton.size
-    if settings.position_sigma is None:
-        position = position_noise(skeleton, evidence.positions, evidence.weights)
-    else:
-        position = settings.position_sigma * size
-    found = None
-    if points is not None and settings.surface_sigma is None:
-        found = point_noise(points.skin, *problem.places_of_points())
-    surface = (settings.surface_sigma or settings.least_surface_sigma) * size if found is None else found
-    surface = max(surface, settings.least_surface_sigma * size)
-    pixel = settings.projection_sigma
-    if found is not None and camera is not None and (evidence.depth_weights > 0.0).any():
-        distance = float(np.median(evidence.depths[evidence.depth_weights > 0.0]))
-        pixel = max(pixel, surface * camera.focal / distance)
-    depth = surface if settings.depth_sigma is None else settings.depth_sigma * size
-    return Widths(max(position, settings.least_position_sigma * size), surface, pixel, depth)
-
-
-def widths_after(problem: ClipProblem, widths: Widths, motion: Motion) -> Widths:
-    """The widths, with those the settings leave open told from how far off the points of a solution are."""
-    if problem.points is None:
-        return widths
-    evidence, settings, skeleton = problem.evidence, problem.settings, problem.skeleton
-    camera = problem.target.camera
-    least = settings.least_surface_sigma * skeleton.size
-    places = problem.points.positions(State(skeleton, motion))
-    seen = evidence.observed_weights > 0.0
-    surface, pixel, depth = widths.surface, widths.pixel, widths.depth
-    if evidence.observed.shape[-1] == 3:
-        if settings.surface_sigma is None:
-            surface = max(robust_deviation((places - evidence.observed)[seen].reshape(-1)) or 0.0, least)
-    elif camera is not None:
-        away = (camera.project(places) - evidence.observed)[seen]
-        pixel = max(robust_deviation(away.reshape(-1)) or 0.0, settings.projection_sigma)
-        if settings.depth_sigma is None:
-            behind = camera.to_camera(places)[..., 2] - evidence.depths
-            depth = max(robust_deviation(behind[evidence.depth_weights > 0.0]) or 0.0, least)
-    return Widths(widths.position, surface, pixel, depth)
 
 
 def clip_terms(
@@ -150,6 +55,12 @@ def clip_terms(
     if (evidence.weights > 0.0).any():
         loss = Huber(settings.position_loss)
         terms.append(JointPositions(evidence.positions, evidence.weights, widths.position, loss))
+    if (evidence.direction_weights > 0.0).any():
+        terms.append(
+            BoneDirections(evidence.directions, evidence.direction_weights, settings.direction_sigma)
+        )
+    if target.ground is not None:
+        terms.append(AboveGround(target.ground, settings.ground_sigma * size))
     if target.camera is not None and (evidence.projection_weights > 0.0).any():
         terms.append(
             JointProjections(
@@ -161,7 +72,7 @@ def clip_terms(
     held = [
         Contact(c.joint, max(c.first, first) - first, min(c.last, last - 1) - first, c.point)
         for c in contacts
-        if c.first < last and c.last >= first
+        if c.first < last and c.last >= first and c.point is not None
     ]
     if held:
         terms.append(Contacts(held, settings.contact_sigma * size))

@@ -32,6 +32,8 @@ class IKSettings:
     """Geman-McClure threshold, standard deviations."""
     rotation_sigma: float = 0.26
     """Of the expected rotations."""
+    direction_sigma: float = 0.1
+    """Of the directions of bones."""
     rest_sigma: float = 1.0
     """Of the pull to rest where no rotation is expected."""
     twist_factor: float = 0.5
@@ -43,11 +45,17 @@ class IKSettings:
     stretch_sigma: float = 0.05
     """Of the distance of joints that may leave their parent from their place in rest pose."""
     contact_sigma: float = 0.0005
+    ground_sigma: float = 0.002
+    """How far a joint may sink into the ground."""
+    find_contacts: bool = False
+    """Look for joints that stand still, and hold them there."""
+    undo_swaps: bool = False
+    """Look for frames in which mirrored limbs traded places, and put them back."""
     pin_sigma: float = 0.0001
     solver: SolveSettings = field(default_factory=SolveSettings)
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, int | float) and not value > 0.0:
+            if isinstance(value, int | float) and not isinstance(value, bool) and not value > 0.0:
                 raise ValueError(f"{item.name} must be positive, found {value}")

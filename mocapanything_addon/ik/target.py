@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .camera import Camera
 from .skeleton import Skeleton
 from .terms.contacts import Contact
+from .terms.ground import Ground
 
 Array = NDArray[np.float64]
 
@@ -71,8 +72,18 @@ class Target:
     """(T, J, 2) where joints were seen, pixels of ``camera``."""
     projection_weights: ArrayLike | None = None
     """(T, J); None: 1."""
+    directions: ArrayLike | None = None
+    """(T, J, 3) where the bone of each joint points, armature space, of any length: the direction that is
+    the skeleton's ``twist_axes`` in rest pose.
+    """
+    direction_weights: ArrayLike | None = None
+    """(T, J); None: 1."""
     points: SurfacePoints | None = None
     camera: Camera | None = None
+    ground: Ground | None = None
+    """No joint sinks into it, and what touches it stands on it."""
+    up: ArrayLike | None = None
+    """(3,) the vertical where there is no ground, for finding contacts."""
     contacts: Sequence[Contact] = ()
     pins: Sequence[Pin] = ()
 
@@ -88,6 +99,9 @@ class CleanTarget:
     rotation_weights: Array
     projections: Array
     projection_weights: Array
+    directions: Array
+    """(T, J, 3) unit length."""
+    direction_weights: Array
     observed: Array
     """(T, N, 2 or 3) pixels or places of the surface points; N = 0 where there are none."""
     observed_weights: Array
@@ -115,9 +129,10 @@ def clean(target: Target, skeleton: Skeleton) -> CleanTarget:
     joints = skeleton.joint_count
     points = target.points
     observed = None if points is None else np.asarray(points.observed, float)
-    known = [a for a in (target.positions, target.rotations, target.projections, observed) if a is not None]
+    arrays = (target.positions, target.rotations, target.projections, target.directions, observed)
+    known = [a for a in arrays if a is not None]
     if not known:
-        raise ValueError("a target needs positions, rotations, projections or points")
+        raise ValueError("a target needs positions, rotations, projections, directions or points")
     frames = len(np.asarray(known[0]))
     if frames == 0:
         raise ValueError("the target has no frames")
@@ -138,6 +153,10 @@ def clean(target: Target, skeleton: Skeleton) -> CleanTarget:
     pixels = _cleaned(
         "projections", target.projections, target.projection_weights, (frames, joints, 2), ignored
     )
+    aims = _cleaned("directions", target.directions, target.direction_weights, (frames, joints, 3), ignored)
+    lengths = np.linalg.norm(aims[0], axis=-1, keepdims=True)
+    aims[1][lengths[..., 0] < 1e-12] = 0.0
+    aims = (aims[0] / np.maximum(lengths, 1e-12), aims[1])
     surface = _cleaned(
         "surface points",
         observed,
@@ -150,7 +169,9 @@ def clean(target: Target, skeleton: Skeleton) -> CleanTarget:
     depths, depth_weights = np.where(near, depths, 1.0), np.where(near, surface[1], 0.0)
     empty = np.linalg.norm(turns[0], axis=-1) < 1e-12
     turns[0][empty], turns[1][empty] = [1.0, 0.0, 0.0, 0.0], 0.0
-    return CleanTarget(*positions, *turns, *pixels, *surface, depths, depth_weights, ignored=tuple(ignored))
+    return CleanTarget(
+        *positions, *turns, *pixels, *aims, *surface, depths, depth_weights, ignored=tuple(ignored)
+    )
 
 
 def _cleaned(

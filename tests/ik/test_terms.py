@@ -21,7 +21,9 @@ from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.ik.skinning import Skin
 from mocapanything_addon.ik.solve import Term
 from mocapanything_addon.ik.target import Pin
+from mocapanything_addon.ik.terms.bone_directions import BoneDirections
 from mocapanything_addon.ik.terms.contacts import Contact, Contacts
+from mocapanything_addon.ik.terms.ground import AboveGround, Ground
 from mocapanything_addon.ik.terms.joint_positions import JointPositions
 from mocapanything_addon.ik.terms.joint_projections import JointProjections
 from mocapanything_addon.ik.terms.pins import Pins
@@ -89,6 +91,10 @@ TERMS: dict[str, Callable[[Scene], Term]] = {
     "projections": lambda s: JointProjections(
         CAMERA, pixels(s, FRAMES * JOINTS).reshape(FRAMES, JOINTS, 2), s.rng.random((FRAMES, JOINTS)), 20.0
     ),
+    "directions": lambda s: BoneDirections(
+        random_rotations(s.rng, FRAMES, JOINTS)[..., 0], s.rng.random((FRAMES, JOINTS)), 0.3, Huber(2.0)
+    ),
+    "ground": lambda s: AboveGround(Ground([0.0, 0.1, 0.5], [0.2, -0.3, 2.0]), 0.2),
     "prior": lambda s: RotationPrior(
         random_rotations(s.rng, FRAMES, JOINTS),
         joint_precision(s.skeleton, widths(s, JOINTS), 0.4),
