@@ -20,7 +20,7 @@ LEAST_PIVOT = 1e-14
 
 
 class BodyEvidence:
-    """H of every frame: S^T (sum of the inertias below) S + K, unknowns (3, B, T) in the order of the tree."""
+    """H of every frame: S^T (sum of inertias below) S + K, unknowns (3, B, T) in the order of the tree."""
 
     def __init__(self, tree: BlockTree, twists: Array, bodies: Array | None, own: Array) -> None:
         """

@@ -175,28 +175,32 @@ class NormalEquations:
 
     # ---- solving
 
-    def solve(self, damping: Array, held: NDArray[np.bool_], values: Array | None = None) -> Array:
-        """The step (T, P) that minimises the quadratic model plus 1/2 damping step^2.
+    def solve(
+        self,
+        damping: Array,
+        held: NDArray[np.bool_],
+        right: Array | None = None,
+        accuracy: float | None = None,
+    ) -> Array:
+        """x (T, P) with (H + damping) x = right: a step where the right side is -g.
 
         Args:
             damping: (P,) or (T, P), not negative, added to the diagonal.
-            held: (T, P) unknowns that are taken out of the system.
-            values: (T, P) the steps of the held unknowns, 0 where None.
+            held: (T, P) unknowns that are taken out of the system; they come out as 0.
+            right: (T, P); None: -g.
+            accuracy: share of the right side's length that may be left; None: :data:`ACCURACY`. Systems with
+                dense blocks are solved exactly.
 
         Raises:
             numpy.linalg.LinAlgError: the system is not positive definite; more damping helps.
         """
-        right = -self.gradient
-        step = np.zeros_like(right)
-        if values is not None:
-            step[held] = values[held]
-            right = right - self.multiply(step)
+        right = -self.gradient if right is None else right
         damping = np.broadcast_to(damping, right.shape)
-        solve = self._solve_dense if self.is_dense else self._solve_sparse
-        solution = solve(damping, held, right)
-        return np.where(held, step, solution)
+        if self.is_dense:
+            return self._solve_dense(damping, held, right)
+        return self._solve_sparse(damping, held, right, accuracy or ACCURACY)
 
-    def _solve_sparse(self, damping: Array, held: NDArray[np.bool_], right: Array) -> Array:
+    def _solve_sparse(self, damping: Array, held: NDArray[np.bool_], right: Array, accuracy: float) -> Array:
         damp, fixed = self._to_tree(damping), self._to_tree(held)
         frames = ArticulatedBodies(self._evidence, damp, fixed)
 
@@ -205,7 +209,7 @@ class NormalEquations:
 
         start = np.where(fixed, 0.0, self._to_tree(right))
         most = MOST_PRODUCTS if self.reach else 1
-        return self._from_tree(conjugate_gradients(frames.solve, couple, start, ACCURACY, most))
+        return self._from_tree(conjugate_gradients(frames.solve, couple, start, accuracy, most))
 
     def _solve_dense(self, damping: Array, held: NDArray[np.bool_], right: Array) -> Array:
         step = np.zeros_like(right)

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from . import rotations
 from .limits import cone, euler
 from .limits.ranges import (
+    clamped,
     cone_coordinates,
     joint_translations,
     limited_angles,
-    local_from_bone_axes,
     with_translations_inside,
 )
 from .motion import Motion
@@ -122,9 +122,10 @@ def _columns(first: NDArray[np.int64]) -> NDArray[np.int64]:
 def apply_step(state: State, step: Array) -> Motion:
     """The motion after a step (T, P). Joints with ranges end inside them, whatever the step.
 
-    To first order L <- exp(A d) L. Beyond that, every free joint is turned in armature space by the sum of
-    the turns above it, D <- exp(w) D, and not carried along by the joints above: where a bone points and how
-    it rolls then do not disturb each other, and long steps stay good. Joints whose step is zero keep their L.
+    To first order L <- exp(A d) L. Beyond that, every joint is turned in armature space by the sum of the
+    turns above it, D <- exp(w) D, and not carried along by the joints above, as far as its range allows:
+    where a bone points and how it rolls then do not disturb each other, and long steps stay good. Joints
+    whose step is zero keep their L.
     """
     skeleton, motion = state.skeleton, state.motion
     moving, frames = skeleton.moving, motion.frame_count
@@ -135,18 +136,18 @@ def apply_step(state: State, step: Array) -> Motion:
     local_rotations = motion.local_rotations.copy()
     kept = np.ones((frames, skeleton.joint_count), bool)
     kept[:, moving] = (turns == 0.0).all(axis=-1)
-    kept[:, skeleton.is_limited | skeleton.is_cone] = True
-    _turn_bounded(skeleton, motion, step, local_rotations)
     turned = np.empty_like(aimed)
     roots = skeleton.roots
-    chosen = np.where(kept[:, roots, None, None], local_rotations[:, roots], aimed[:, roots])
+    wanted = clamped(skeleton, roots, aimed[:, roots])
+    chosen = np.where(kept[:, roots, None, None], local_rotations[:, roots], wanted)
     turned[:, roots] = local_rotations[:, roots] = chosen
     for joints in skeleton.generations:
         carried = turned[:, skeleton.parents[joints]]
         keep = kept[:, joints, None, None]
         wanted = rotations.without_drift(np.swapaxes(carried, -1, -2) @ aimed[:, joints])
+        wanted = clamped(skeleton, joints, wanted)
         local_rotations[:, joints] = np.where(keep, local_rotations[:, joints], wanted)
-        turned[:, joints] = np.where(keep, carried @ local_rotations[:, joints], aimed[:, joints])
+        turned[:, joints] = carried @ local_rotations[:, joints]
     moves = step.reshape(frames, -1, 3, 1)[:, skeleton.block_translates]
     moves = (translation_axes(skeleton) @ moves)[..., 0]
     moved = motion.joint_translations
@@ -156,23 +157,3 @@ def apply_step(state: State, step: Array) -> Motion:
     return with_translations_inside(
         skeleton, Motion(motion.root_translation + moves[:, 0], local_rotations, moved)
     )
-
-
-def _turn_bounded(skeleton: Skeleton, motion: Motion, step: Array, local_rotations: Array) -> None:
-    """Put the rotations of joints with ranges after a step into (T, J, 3, 3)."""
-
-    def change(joints: NDArray[np.int64]) -> Array:
-        first = skeleton.first_parameter[joints]
-        return np.where((first >= 0)[:, None], step[:, _columns(first)], 0.0)
-
-    limited, cones = np.nonzero(skeleton.is_limited)[0], np.nonzero(skeleton.is_cone)[0]
-    if len(limited):
-        angles = limited_angles(skeleton, motion) + change(limited)
-        angles = np.clip(angles, skeleton.lowest_angles[limited], skeleton.highest_angles[limited])
-        turned = euler.matrix_from_angles(angles)
-        local_rotations[:, limited] = local_from_bone_axes(skeleton, limited, turned)
-    if len(cones):
-        widths, ranges = skeleton.swing_widths[cones], skeleton.twist_ranges[cones]
-        moved = cone.stepped(cone_coordinates(skeleton, motion), change(cones), widths, ranges)
-        turned = cone.matrix_from_coordinates(moved)
-        local_rotations[:, cones] = local_from_bone_axes(skeleton, cones, turned)

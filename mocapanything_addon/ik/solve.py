@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from .kinematics import State
-from .limits.bounded_step import bounded_step
+from .limits.bounded_step import BoundedStep, bounded_step
 from .limits.ranges import inside_limits
 from .motion import Motion
 from .normal_equations import NormalEquations
@@ -134,7 +134,7 @@ def step(
     settings = settings or SolveSettings()
     state = State(skeleton, inside_limits(skeleton, motion))
     system, costs = linearise(state, terms)
-    change = _limited_step(state, system, settings, settings.damping, held)
+    change, _ = _limited_step(state, system, settings, settings.damping, held)
     report = StepReport(
         sum(costs),
         costs,
@@ -170,22 +170,22 @@ def solve(
         total = sum(costs)
         enough = settings.tolerance * (total + system.gradient.size)
         try:
-            change = _limited_step(state, system, settings, level, held)
+            change, settled = _limited_step(state, system, settings, level, held, 0.1 * enough)
         except np.linalg.LinAlgError:
-            predicted = fall = -np.inf
+            predicted, fall, settled = -np.inf, -np.inf, False
         else:
             predicted = -system.predicted_change(change)
             candidate = State(skeleton, apply_step(state, change))
             fall = total - sum(term.cost(candidate) for term in terms)
         # A short step of a heavily damped system says nothing about what is left to gain.
-        undamped = level <= settings.damping
-        if undamped and 0.0 <= predicted <= 0.1 * enough:
+        telling = level <= settings.damping and settled
+        if telling and 0.0 <= predicted <= 0.1 * enough:
             converged = True
         elif predicted > 0.0 and fall > 0.0:
             state = candidate
             system, costs = linearise(state, terms)
-            converged = undamped and fall <= enough
-            level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3)
+            converged = telling and fall <= enough
+            level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3) if settled else 2.0
             level, raise_by = max(level, LEAST_DAMPING), 2.0
         else:
             level, raise_by = level * raise_by, raise_by * 2.0
@@ -212,13 +212,14 @@ def _limited_step(
     settings: SolveSettings,
     level: float,
     held: NDArray[np.bool_] | None,
-) -> Array:
+    enough: float = 0.0,
+) -> BoundedStep:
     """The system's step within ranges and the settings' largest turn and translation."""
     skeleton = state.skeleton
     scales = np.full(skeleton.parameter_count, settings.turn_scale)
     scales[:3] = settings.translation_scale * skeleton.size
     scales[3:6] = settings.root_turn_scale
-    change = bounded_step(state, system, level / scales**2, held)
+    change, settled = bounded_step(state, system, level / scales**2, held, enough)
     turns = np.linalg.norm(change[:, 3:].reshape(len(change), -1, 3), axis=-1).max(axis=1)
     shift = np.linalg.norm(change[:, :3], axis=1)
     excess = np.maximum(turns / settings.max_turn, shift / (settings.max_translation * skeleton.size))
@@ -226,4 +227,4 @@ def _limited_step(
     if system.reach:
         # A frame that goes less far holds its neighbours back, or the step would tear the motion apart.
         share = uniform_filter1d(minimum_filter1d(share, 2 * REINED_IN + 1), 2 * REINED_IN + 1)
-    return change * share[:, None]
+    return BoundedStep(change * share[:, None], settled)

@@ -55,7 +55,7 @@ def test_at_the_end_no_unknown_wants_to_move_where_it_may(seed: int) -> None:
     motion, report = solve(skeleton, start, terms, thorough)
     state = State(skeleton, motion)
     system, _ = linearise(state, terms)
-    change = bounded_step(state, system, np.full(skeleton.parameter_count, 1.0))
+    change, _ = bounded_step(state, system, np.full(skeleton.parameter_count, 1.0))
     assert -system.predicted_change(change) < 1e-3 * max(report.cost, 1.0)
 
 
@@ -64,7 +64,7 @@ def test_a_step_stays_within_its_bounds_and_goes_downhill(seed: int) -> None:
     skeleton, start, terms = problem(seed)
     state = State(skeleton, start)
     system, _ = linearise(state, terms)
-    change = bounded_step(state, system, np.full(skeleton.parameter_count, 1.0))
+    change, _ = bounded_step(state, system, np.full(skeleton.parameter_count, 1.0))
     bounds = step_bounds(skeleton, start)
     if bounds is not None:
         assert (change >= bounds[0]).all() and (change <= bounds[1]).all()
