@@ -32,6 +32,10 @@ Progress = Callable[[int, int], None]
 """Called with the iterations done and the most there can be; may raise to end the solve."""
 LEAST_DAMPING = 1e-2
 MOST_DAMPING = 1e12
+UNSETTLED = 4.0
+"""Damping rises by this when the bounds of a step would take more rounds than it is given."""
+PATIENCE = 2
+"""Steps that gain next to nothing are borne with this often while their bounds are not settled."""
 REINED_IN = 3
 """Frames either side of one whose step is cut short."""
 
@@ -162,7 +166,7 @@ def solve(
     state = State(skeleton, inside_limits(skeleton, motion))
     system, costs = linearise(state, terms)
     level, raise_by = settings.damping, 2.0
-    converged, iteration = False, 0
+    converged, iteration, idle = False, 0, 0
     while iteration < settings.max_iterations and not converged and level < MOST_DAMPING:
         if progress is not None:
             progress(iteration, settings.max_iterations)
@@ -184,8 +188,9 @@ def solve(
         elif predicted > 0.0 and fall > 0.0:
             state = candidate
             system, costs = linearise(state, terms)
-            converged = telling and fall <= enough
-            level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3) if settled else 2.0
+            idle = 0 if fall > enough else idle + 1
+            converged = idle > 0 and (telling or idle > PATIENCE)
+            level *= max(1.0 / 5.0, 1.0 - (2.0 * fall / predicted - 1.0) ** 3) if settled else UNSETTLED
             level, raise_by = max(level, LEAST_DAMPING), 2.0
         else:
             level, raise_by = level * raise_by, raise_by * 2.0
