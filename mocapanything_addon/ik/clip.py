@@ -26,7 +26,7 @@ from .swaps import undo_swaps
 from .target import Target
 from .terms.contacts import Contact, placed
 from .terms.pins import pinned_unknowns
-from .widths import Widths, first_widths, widths_after
+from .widths import Widths, adapted_smoothness, first_widths, widths_after
 
 Array = NDArray[np.float64]
 WINDOW_VALUES = 1 << 26
@@ -91,15 +91,20 @@ def solve_clip(
     widths = first_widths(problem)
     motion, fixed = pinned_unknowns(skeleton, _start(problem, widths), target.pins)
     contacts = list(target.contacts)
-    again = problem.points is not None or settings.find_contacts or any(c.point is None for c in contacts)
-    rounds = 2 if again else 1
+    noisy = widths.position > settings.least_position_sigma * skeleton.size
+    noisy |= problem.points is not None
+    again = noisy or settings.find_contacts or any(c.point is None for c in contacts)
+    rounds = (3 if noisy else 2) if again else 1
     solved = _solved(problem, motion, fixed, widths, contacts, _part_of(progress, 0, rounds))
-    if again:
-        # What the first solution tells of the evidence lets the second make more of it.
+    for number in range(1, rounds):
+        # What a solution tells of the evidence lets the next one make more of it.
         widths = widths_after(problem, widths, solved.motion)
-        contacts = _contacts(problem, solved.motion, contacts)
-        last_part = _part_of(progress, 1, rounds)
-        solved = _solved(problem, solved.motion, fixed, widths, contacts, last_part)
+        if noisy:
+            widths = adapted_smoothness(problem, widths, solved.motion)
+        if number == rounds - 1:
+            contacts = _contacts(problem, solved.motion, contacts)
+        part = _part_of(progress, number, rounds)
+        solved = _solved(problem, solved.motion, fixed, widths, contacts, part)
     return _solution(problem, solved, contacts, swapped)
 
 

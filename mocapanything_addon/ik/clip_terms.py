@@ -28,10 +28,7 @@ from .terms.root_acceleration import RootAcceleration
 from .terms.rotation_acceleration import RotationAcceleration
 from .terms.rotation_prior import RotationPrior
 from .terms.tracked_points import TrackedDepths, TrackedPositions, TrackedProjections
-from .widths import Widths
-
-REFERENCE_RATE = 24.0
-"""Frames a second at which accelerations are given in the settings."""
+from .widths import REFERENCE_RATE, Widths
 
 
 def clip_terms(
@@ -41,17 +38,16 @@ def clip_terms(
     skeleton, target, settings = problem.skeleton, problem.target, problem.settings
     evidence, first, last = problem.evidence[frames], frames.start, frames.stop
     size = skeleton.size
-    # The same motion sampled more finely has smaller accelerations, more often.
-    finer = (problem.fps / REFERENCE_RATE) ** 1.5
-    smoothness = joint_precision(skeleton, settings.acceleration_sigma / finer, settings.twist_factor)
+    changes = slice(first, last - 2)
+    smoothness = joint_precision(skeleton, widths.turn_acceleration[changes], settings.twist_factor)
     terms: list[Term] = [
         _expected_rotations(skeleton, evidence, settings),
         RotationAcceleration(smoothness),
-        RootAcceleration(settings.root_acceleration_sigma * size / finer),
+        RootAcceleration(widths.root_acceleration[changes]),
     ]
     if len(skeleton.translating):
-        acceleration = settings.root_acceleration_sigma * size / finer
-        terms.append(JointTranslations(settings.stretch_sigma * size, acceleration))
+        usual = settings.root_acceleration_sigma * size / (problem.fps / REFERENCE_RATE) ** 1.5
+        terms.append(JointTranslations(settings.stretch_sigma * size, usual))
     if (evidence.weights > 0.0).any():
         loss = Huber(settings.position_loss)
         terms.append(JointPositions(evidence.positions, evidence.weights, widths.position, loss))

@@ -3,14 +3,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
+from . import rotations
 from .clip_problem import ClipProblem
 from .kinematics import State
 from .motion import Motion
 from .noise import point_noise, position_noise, robust_deviation
+
+Array = NDArray[np.float64]
+REFERENCE_RATE = 24.0
+"""Frames a second at which accelerations are given in the settings."""
+SMOOTHING = 1.0
+"""Frames, standard deviation of the Gaussian that a motion's velocities are smoothed with."""
+AROUND = 3.0
+"""Frames, standard deviation of the Gaussian that squared accelerations are averaged with."""
+LOST = 2.0
+"""Smoothing takes about half of the acceleration of fast motion too."""
+LIVELINESS = (0.01, 2.0)
+"""Least and most of the usual acceleration."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,10 @@ class Widths:
     """Surface points."""
     depth: float
     """Armature units, surface points."""
+    turn_acceleration: Array
+    """(T - 2, J) radians per frame^2."""
+    root_acceleration: Array
+    """(T - 2,) armature units per frame^2."""
 
 
 def first_widths(problem: ClipProblem) -> Widths:
@@ -46,7 +65,13 @@ def first_widths(problem: ClipProblem) -> Widths:
         distance = float(np.median(evidence.depths[evidence.depth_weights > 0.0]))
         pixel = max(pixel, surface * camera.focal / distance)
     depth = surface if settings.depth_sigma is None else settings.depth_sigma * size
-    return Widths(max(position, settings.least_position_sigma * size), surface, pixel, depth)
+    return Widths(
+        max(position, settings.least_position_sigma * size),
+        surface,
+        pixel,
+        depth,
+        *_usual_accelerations(problem),
+    )
 
 
 def widths_after(problem: ClipProblem, widths: Widths, motion: Motion) -> Widths:
@@ -68,4 +93,44 @@ def widths_after(problem: ClipProblem, widths: Widths, motion: Motion) -> Widths
         if settings.depth_sigma is None:
             behind = camera.to_camera(places)[..., 2] - evidence.depths
             depth = max(robust_deviation(behind[evidence.depth_weights > 0.0]) or 0.0, least)
-    return Widths(widths.position, surface, pixel, depth)
+    return replace(widths, surface=surface, pixel=pixel, depth=depth)
+
+
+def adapted_smoothness(problem: ClipProblem, widths: Widths, motion: Motion) -> Widths:
+    """The widths with accelerations as they are in a motion around each frame.
+
+    A motion found from noisy evidence accelerates in every frame because of the noise. Smoothed over a few
+    frames, much of that vanishes, and what is left tells where and how fast the body really moves.
+    """
+    if motion.frame_count < 4:
+        return widths
+    turned = motion.local_rotations
+    velocity = rotations.log(np.swapaxes(turned[:-1], -1, -2) @ turned[1:])
+    turns = np.diff(gaussian_filter1d(velocity, SMOOTHING, axis=0, mode="nearest"), axis=0)
+    moves = np.diff(
+        gaussian_filter1d(motion.root_translation, SMOOTHING, axis=0, mode="nearest"), n=2, axis=0
+    )
+    usual = _usual_accelerations(problem)
+    return replace(
+        widths,
+        turn_acceleration=usual[0] * _liveliness(turns, usual[0]),
+        root_acceleration=usual[1] * _liveliness(moves, usual[1]),
+    )
+
+
+def _usual_accelerations(problem: ClipProblem) -> tuple[Array, Array]:
+    """(T - 2, J) radians per frame^2 and (T - 2,) armature units per frame^2."""
+    settings, skeleton = problem.settings, problem.skeleton
+    # The same motion sampled more finely has smaller accelerations, more often.
+    finer = (problem.fps / REFERENCE_RATE) ** 1.5
+    changes = max(problem.evidence.frame_count - 2, 0)
+    return (
+        np.full((changes, skeleton.joint_count), settings.acceleration_sigma / finer),
+        np.full(changes, settings.root_acceleration_sigma * skeleton.size / finer),
+    )
+
+
+def _liveliness(accelerations: Array, usual: Array) -> Array:
+    """Root mean square of accelerations (t, ..., 3) around each frame over what is usual (t, ...)."""
+    square = gaussian_filter1d((accelerations**2).mean(axis=-1), AROUND, axis=0, mode="nearest")
+    return np.clip(LOST * np.sqrt(square) / usual, *LIVELINESS)

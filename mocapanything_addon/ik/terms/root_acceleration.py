@@ -21,13 +21,18 @@ class RootAcceleration:
     next.
     """
 
-    sigma: float
-    """Armature units per frame^2."""
+    sigma: float | Array
+    """Armature units per frame^2, of all frames or (T - 2,)."""
     times: Array | None = None
     """(T,) of the frames; None: evenly spaced. Uneven steps are counted in units of their median."""
 
     def cost(self, state: State) -> float:
-        return 0.5 * float((self._change(state) ** 2).sum()) / self.sigma**2
+        return 0.5 * float((self._change(state) ** 2 * self._trust(state)).sum())
+
+    def _trust(self, state: State) -> Array:
+        """(T - 2, 1)."""
+        count = max(state.frame_count - 2, 0)
+        return np.broadcast_to(1.0 / np.square(self.sigma), (count,))[:, None]
 
     def _change(self, state: State) -> Array:
         intervals = frame_intervals(self.times, state.frame_count)
@@ -39,11 +44,12 @@ class RootAcceleration:
             return 0.0
         rate = 1.0 / frame_intervals(self.times, state.frame_count)
         slopes = (rate[:-1], -rate[1:] - rate[:-1], rate[1:])
-        change = self._change(state) / self.sigma**2
+        trust = self._trust(state)
+        change = self._change(state) * trust
         for i, row in enumerate(slopes):
             system.gradient[i : i + count, :3] += row[:, None] * change @ state.axes[0, 0]
             for j in range(i, 3):
                 blocks = np.zeros((count, state.skeleton.block_count, 3, 3))
-                blocks[:, 0] = (row * slopes[j] / self.sigma**2)[:, None, None] * np.eye(3)
+                blocks[:, 0] = (row * slopes[j])[:, None, None] * trust[..., None] * np.eye(3)
                 system.add_joint_blocks(slice(i, i + count), j - i, blocks)
         return self.cost(state)

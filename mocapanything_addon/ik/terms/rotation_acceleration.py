@@ -20,7 +20,9 @@ class RotationAcceleration:
     """Cost 1/2 sum of a W a with a = v_t - v_t-1, the change of the turn from one frame to the next."""
 
     precision: Array
-    """(J, 3, 3) W, 1 / (radians per frame^2)^2; see :func:`~.precision.joint_precision`."""
+    """(J, 3, 3) or (T - 2, J, 3, 3) W, 1 / (radians per frame^2)^2, see
+    :func:`~.precision.joint_precision`.
+    """
     times: Array | None = None
     """(T,) of the frames; None: evenly spaced. Uneven steps are counted in units of their median."""
 
@@ -29,7 +31,7 @@ class RotationAcceleration:
 
     def _pull(self, state: State, velocity: Array) -> tuple[Array, Array]:
         change = np.diff(velocity, axis=0)
-        return change, (self.precision[state.skeleton.moving] @ change[..., None])[..., 0]
+        return change, (self.precision[..., state.skeleton.moving, :, :] @ change[..., None])[..., 0]
 
     def cost(self, state: State) -> float:
         change, pull = self._pull(state, self._rates(state).velocity)
@@ -41,7 +43,7 @@ class RotationAcceleration:
             return 0.0
         rates = self._rates(state)
         change, pull = self._pull(state, rates.velocity)
-        precision = self.precision[state.skeleton.moving]
+        precision = self.precision[..., state.skeleton.moving, :, :]
         slopes = (-rates.by_this[:-1], rates.by_this[1:] - rates.by_next[:-1], rates.by_next[1:])
         turns = state.skeleton.rotation_parameters
         for i, row in enumerate(slopes):
