@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 def rest_rotations(parents: NDArray[np.integer], positions: Array) -> Array:
     """(J, 4) rotations (w, x, y, z) that turn +y by the smallest angle to the bone's length.
 
-    The length points to the child with the most joints below it; a joint without children looks as its parent.
+    The length points to the child with the most joints below it; a leaf looks as its parent.
     """
     count = len(parents)
     below = np.ones(count)

@@ -7,7 +7,7 @@ All are scaled to the 1 m cube: the longest side of the joints' rest-pose box is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,8 +22,14 @@ from training.pack import FRAME_RATE, MotionClip, Pack, pack_names
 from .bone_axes import rest_rotations
 
 Array = NDArray[np.float64]
-MOST_OF_A_FAMILY = 3
-"""Rigs taken of one family: the fish pack is thirty times the same seven bones."""
+MOST_OF_A_FAMILY = 4
+FEWEST_JOINTS = 5
+SAME_BONES = 0.01
+"""Metres in the 1 m cube: the fish pack is thirty times the same seven bones."""
+
+
+Score = Callable[[Pack, MotionClip, int, float], tuple[float, int]]
+"""Of pack, clip, frames of the window and size of the rig: how good its best window is, its first frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,26 +86,45 @@ def true_positions(case: Case) -> Array:
     return positions
 
 
-def pack_cases(folder: Path, frames: int, most: int | None = None) -> Iterator[Case]:
-    """The most moving window of the most moving clip of every rig, a few rigs of each family, in order of name."""
-    taken: Counter[str] = Counter()
+def pack_cases(folder: Path, frames: int, most: int | None = None) -> list[Case]:
+    """The most moving window of the most moving clip of every rig, in order of name; see :func:`packs_of`."""
+    return [case_from_pack(pack, frames) for pack in packs_of(folder, most)]
+
+
+def packs_of(folder: Path, most: int | None = None) -> Iterator[Pack]:
+    """Rigs that differ: a few of each family, none with the bones of another.
+
+    Args:
+        folder: of packs, see training/README.md.
+        most: this many, spread over the list; None: all.
+    """
     names = pack_names(folder)
     if most is not None:
         names = names[:: max(1, len(names) // (2 * most))]
+    taken: Counter[str] = Counter()
+    bones: list[Array] = []
     for name in names:
-        if most is not None and taken.total() == most:
+        if taken.total() == most:
             return
         pack = Pack.load(folder, name)
-        if taken[pack.family] < MOST_OF_A_FAMILY and len(pack.parents) > 3:
+        places = _normalised(pack)[1]
+        known = any(len(b) == len(places) and np.abs(b - places).max() < SAME_BONES for b in bones)
+        if taken[pack.family] < MOST_OF_A_FAMILY and len(places) >= FEWEST_JOINTS and not known:
             taken[pack.family] += 1
-            yield case_from_pack(pack, frames)
+            bones.append(places)
+            yield pack
 
 
-def case_from_pack(pack: Pack, frames: int) -> Case:
-    """See :func:`pack_cases`."""
-    root = int(pack.parents.argmin())
+def _normalised(pack: Pack) -> tuple[float, Array]:
+    """Size, and joints in the 1 m cube."""
     size = float(np.ptp(pack.rest_positions, axis=0).max())
-    positions = (pack.rest_positions - pack.rest_positions[root]) / size
+    return size, (pack.rest_positions - pack.rest_positions[pack.parents.argmin()]) / size
+
+
+def case_from_pack(pack: Pack, frames: int, score: Score | None = None) -> Case:
+    """One case of a rig: the clip and window with the highest score, by default the movement."""
+    root = int(pack.parents.argmin())
+    size, positions = _normalised(pack)
     count = len(positions)
     skeleton = Skeleton(
         [f"joint.{j:03d}" for j in range(count)],
@@ -108,16 +133,15 @@ def case_from_pack(pack: Pack, frames: int) -> Case:
         rest_rotations(pack.parents, positions),
         locks=np.repeat(pack.is_tail[:, None], 3, axis=1),
     )
-    windows = [most_moving(pack, clip, frames, size) for clip in pack.clips]
+    windows = [(score or most_moving)(pack, clip, frames, size) for clip in pack.clips]
     clip, (_, first) = max(zip(pack.clips, windows, strict=True), key=lambda pair: pair[1][0])
     part = slice(first, first + frames)
     turned = rotations.nearest_rotation(clip.rotations[part].astype(float))
     turned[:, pack.is_tail] = np.eye(3)
-    moved = (clip.root_positions[part].astype(float) - pack.rest_positions[root]) / size
     return Case(
         f"{pack.name}: {clip.name}",
         skeleton,
-        Motion(moved, turned),
+        Motion((clip.root_positions[part].astype(float) - pack.rest_positions[root]) / size, turned),
         tuple(rotations.nearest_rotation(c.rotations.astype(float)) for c in pack.clips),
         up=pack.up,
         surface=Surface(

@@ -114,7 +114,6 @@ def compare(
     cases: Iterable[Case],
     methods: dict[str, Solve],
     observe: Callable[[Case], Evidence],
-    slow_frames: int | None = None,
 ) -> dict[str, Score]:
     """One row a method, over all cases.
 
@@ -124,16 +123,14 @@ def compare(
         cases: solved within their skeletons' ranges.
         methods: name -> solve.
         observe: what the methods see.
-        slow_frames: frames of each case that go to methods other than "ours"; None: all.
     """
     scores = {name: Score() for name in methods}
     for case in cases:
         for name, solve in methods.items():
-            part = case if name == "ours" or slow_frames is None else case.cut(slow_frames)
-            seen = observe(part)
+            seen = observe(case)
             began = perf_counter()
-            answer = solve(part.skeleton, seen.positions, seen.weights, seen.hints, part.fps)
-            scores[name].take(part, answer, perf_counter() - began)
+            answer = solve(case.skeleton, seen.positions, seen.weights, seen.hints, case.fps)
+            scores[name].take(case, answer, perf_counter() - began)
         print(f"  {prefix}{case.name}", file=sys.stderr, flush=True)
     for name, score in scores.items():
         table.add(*score.row(prefix + name))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a solved motion is from the truth. Centimetres in the 1 m cube, degrees.
 
-Rotation error is the geodesic angle between the local rotations L of answer and truth, as in the papers. A local
-rotation also carries what its parent did wrong, so twist and swing are read from the global rotations D: the
-error D_true^T D = swing after twist, the twist about the bone's length at rest. Joints without a rotation of
-their own (tails) are left out of all angles.
+Rotation error is the geodesic angle between the local rotations L of answer and truth, as in the papers. A
+local rotation also carries what its parent did wrong, so twist and swing are read from the global rotations
+D: the error D_true^T D = swing after twist, the twist about the bone's length at rest. Joints without a
+rotation of their own (tails) are left out of all angles.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +58,7 @@ def shown(cell: Cell) -> str:
         return cell
     if isinstance(cell, int):
         return str(cell)
-    if cell != cell:
+    if math.isnan(cell):
         return "–"
     if cell == 0.0 or abs(cell) >= 100.0:
         return f"{cell:.0f}"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GRACE, the analytic correction of CAST (CAST-mocap/CAST, under review 2026), written from its description.
 
-From the root to the leaves, each joint's expected rotation is corrected by the directions of its child bones as
-far as those determine it: not at all for a leaf, by the smallest swing for one child or children on one line
+From the root to the leaves, each joint's expected rotation is corrected by the directions of its child bones
+as far as those determine it: not at all for a leaf, by the smallest swing for one child or children on one line
 (the strongest of them), by a weighted Kabsch fit for two or more others. CAST's network gives the expected
 rotations and the directions; here the hints (rest where there are none) and the observed positions do.
 """
@@ -46,7 +46,7 @@ def solve(skeleton: Skeleton, positions: Array, weights: Array, hints: Array | N
 
 
 def corrected(skeleton: Skeleton, joint: int, expected: Array, positions: Array, weights: Array) -> Array:
-    """(T, 3, 3) rotations of one joint, nearest to the expected ones, that its children's directions ask for."""
+    """(T, 3, 3) rotations of one joint nearest to the expected ones that agree with its children."""
     children = skeleton.children[joint]
     lengths = np.linalg.norm(skeleton.offsets[children], axis=-1)
     children, lengths = children[lengths > 1e-9], lengths[lengths > 1e-9]
@@ -70,7 +70,7 @@ def corrected(skeleton: Skeleton, joint: int, expected: Array, positions: Array,
 
 
 def swing(start: Array, end: Array) -> Array:
-    """(T, 3, 3) smallest rotations from unit vectors (T, 3, 1) to unit vectors (T, 3); identity for (0, 0, 0)."""
+    """(T, 3, 3) smallest rotations from unit vectors (T, 3, 1) to (T, 3); identity for (0, 0, 0)."""
     start = start[..., 0]
     axis = np.cross(start, end)
     sine = np.linalg.norm(axis, axis=-1)

@@ -16,15 +16,12 @@ from numpy.typing import NDArray
 from mocapanything_addon.ik import Skeleton, rotations
 
 from . import Answer
+from .damped_steps import descend
 from .observed_root import observed_root_translation
 
 Array = NDArray[np.float64]
-POSTURE = 1e-3
+POSTURE = 3e-3
 """Cost of the posture against 1 a metre of position, in the 1 m cube."""
-DAMPING = 1e-6
-ITERATIONS = 30
-ENOUGH = 1e-5
-"""Metres of mean residual: an iteration that gains less is the last."""
 
 
 def solve(skeleton: Skeleton, positions: Array, weights: Array, hints: Array | None, fps: float) -> Answer:
@@ -56,18 +53,16 @@ def solve(skeleton: Skeleton, positions: Array, weights: Array, hints: Array | N
         for joint in seen:
             tasks[joint].set_position_cost(np.sqrt(weights[frame, joint]))
         used = [*(tasks[j] for j in seen), posture]
-        before, best = np.inf, values
-        for _ in range(ITERATIONS):
+
+        def aim(values: Array) -> float:
             configuration.update(values)
-            residual = _aim(configuration, tasks, seen, bodies, positions[frame])
-            if residual < before:
-                best = values
-            if before - residual < ENOUGH:
-                break
-            before = residual
-            step = mink.solve_ik(configuration, used, 1.0, "daqp", damping=DAMPING, limits=[])
-            values = configuration.integrate(step, 1.0)
-        values = np.array(best)
+            return _aim(configuration, tasks, seen, bodies, positions[frame])  # noqa: B023
+
+        def step(damping: float) -> Array:
+            turn = mink.solve_ik(configuration, used, 1.0, "daqp", damping=damping, limits=[])  # noqa: B023
+            return configuration.integrate(turn, 1.0)
+
+        values = descend(values, aim, step)
         moved[frame] = values[:3] - skeleton.rest_positions[skeleton.root]
         turned[frame, skeleton.moving] = [values[p : p + 4] for p in places[skeleton.moving]]
     return Answer(rotations.continuous_quaternions(turned), moved)
@@ -76,8 +71,8 @@ def solve(skeleton: Skeleton, positions: Array, weights: Array, hints: Array | N
 def _aim(
     configuration: mink.Configuration, tasks: list, seen: Array, bodies: list[int], positions: Array
 ) -> float:
-    """Set the tasks' targets, turned as their bodies are: with another turn, mink's error, a logarithm on SE(3),
-    mixes rotation into the position. Returns the mean distance to them.
+    """Set the tasks' targets, turned as their bodies are: with another turn, mink's error, a logarithm on
+    SE(3), mixes rotation into the position. Returns the mean distance to them.
     """
     total = 0.0
     for joint in seen:

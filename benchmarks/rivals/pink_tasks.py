@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mocapanything_addon.ik import Skeleton, rotations
 
 from . import Answer
-from .mink_tasks import DAMPING, ENOUGH, ITERATIONS, POSTURE
+from .damped_steps import descend
+from .mink_tasks import POSTURE
 from .observed_root import observed_root_translation
 
 Array = NDArray[np.float64]
@@ -39,6 +40,7 @@ def solve(skeleton: Skeleton, positions: Array, weights: Array, hints: Array | N
     values[:3] = skeleton.rest_positions[skeleton.root] + seen_root[0]
     turned = np.tile([1.0, 0.0, 0.0, 0.0], (frames, joints, 1))
     moved = np.zeros((frames, 3))
+    here = [values]
     for frame in range(frames):
         if hints is not None:
             wanted = rest.copy()
@@ -50,25 +52,33 @@ def solve(skeleton: Skeleton, positions: Array, weights: Array, hints: Array | N
         for joint in seen:
             tasks[joint].set_position_cost(float(np.sqrt(weights[frame, joint])))
         used = [*(tasks[j] for j in seen), posture]
-        before, best = np.inf, values
-        for _ in range(ITERATIONS):
-            configuration = pink.Configuration(model, data, values, copy_data=False)
+
+        def aim(values: Array) -> float:
+            pinocchio.forwardKinematics(model, data, values)
+            pinocchio.updateFramePlacements(model, data)
+            here[0] = values
             residual = 0.0
-            for joint in seen:
+            for joint in seen:  # noqa: B023
                 # Turned as the body is: see mink_tasks.py.
                 place = data.oMf[ids[joint]]
-                tasks[joint].set_target(pinocchio.SE3(place.rotation, positions[frame, joint]))
-                residual += float(np.linalg.norm(place.translation - positions[frame, joint])) / len(seen)
-            if residual < before:
-                best = values
-            if before - residual < ENOUGH:
-                break
-            before = residual
-            step = pink.solve_ik(
-                configuration, used, 1.0, "daqp", damping=DAMPING, limits=[], safety_break=False
+                tasks[joint].set_target(pinocchio.SE3(place.rotation, positions[frame, joint]))  # noqa: B023
+                residual += float(np.linalg.norm(place.translation - positions[frame, joint]))  # noqa: B023
+            return residual / max(len(seen), 1)  # noqa: B023
+
+        def step(damping: float) -> Array:
+            configuration = pink.Configuration(model, data, here[0], copy_data=False)
+            turn = pink.solve_ik(
+                configuration,
+                used,  # noqa: B023
+                1.0,
+                "daqp",
+                damping=damping,
+                limits=[],
+                safety_break=False,
             )
-            values = pinocchio.integrate(model, values, step)
-        values = np.array(best)
+            return pinocchio.integrate(model, here[0], turn)
+
+        values = descend(values, aim, step)
         moved[frame] = values[:3] - skeleton.rest_positions[skeleton.root]
         for joint in skeleton.moving:
             turned[frame, joint] = values[places[joint] : places[joint] + 4][WXYZ]
