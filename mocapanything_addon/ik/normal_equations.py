@@ -30,10 +30,11 @@ ROUNDING = (0.0, 1e-6, 1e-5, 1e-4)
 """Shares of the diagonal that are added, each when the one before was not enough: evidence of surfaces is
 summed in float32, and where a point all but touches the camera the rounding of its share outweighs all else.
 """
-ACCURACY = 0.05
-"""Share of the right side's length that conjugate gradients leave."""
-MOST_PRODUCTS = 60
-"""A step of conjugate gradients costs this many products at most; what is left, the next step takes up."""
+THOROUGH = 0.05, 60
+SKETCHY = 0.3, 20
+"""Share of the right side's length that conjugate gradients leave, and the most products they take for it;
+what is left, the next step takes up.
+"""
 
 
 class NormalEquations:
@@ -180,7 +181,7 @@ class NormalEquations:
         damping: Array,
         held: NDArray[np.bool_],
         right: Array | None = None,
-        accuracy: float | None = None,
+        sketchy: bool = False,
     ) -> Array:
         """x (T, P) with (H + damping) x = right: a step where the right side is -g.
 
@@ -188,8 +189,7 @@ class NormalEquations:
             damping: (P,) or (T, P), not negative, added to the diagonal.
             held: (T, P) unknowns that are taken out of the system; they come out as 0.
             right: (T, P); None: -g.
-            accuracy: share of the right side's length that may be left; None: :data:`ACCURACY`. Systems with
-                dense blocks are solved exactly.
+            sketchy: a rough answer will do. Systems with dense blocks are solved exactly all the same.
 
         Raises:
             numpy.linalg.LinAlgError: the system is not positive definite; more damping helps.
@@ -198,9 +198,9 @@ class NormalEquations:
         damping = np.broadcast_to(damping, right.shape)
         if self.is_dense:
             return self._solve_dense(damping, held, right)
-        return self._solve_sparse(damping, held, right, accuracy or ACCURACY)
+        return self._solve_sparse(damping, held, right, sketchy)
 
-    def _solve_sparse(self, damping: Array, held: NDArray[np.bool_], right: Array, accuracy: float) -> Array:
+    def _solve_sparse(self, damping: Array, held: NDArray[np.bool_], right: Array, sketchy: bool) -> Array:
         damp, fixed = self._to_tree(damping), self._to_tree(held)
         frames = ArticulatedBodies(self._evidence, damp, fixed)
 
@@ -208,8 +208,10 @@ class NormalEquations:
             return np.where(fixed, 0.0, self._couple_tree(step))
 
         start = np.where(fixed, 0.0, self._to_tree(right))
-        most = MOST_PRODUCTS if self.reach else 1
-        return self._from_tree(conjugate_gradients(frames.solve, couple, start, accuracy, most))
+        accuracy, most = SKETCHY if sketchy else THOROUGH
+        return self._from_tree(
+            conjugate_gradients(frames.solve, couple, start, accuracy, most if self.reach else 1)
+        )
 
     def _solve_dense(self, damping: Array, held: NDArray[np.bool_], right: Array) -> Array:
         step = np.zeros_like(right)

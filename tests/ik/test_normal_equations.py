@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skeletons import random_motion, random_skeleton
 
 from mocapanything_addon.ik.kinematics import State
-from mocapanything_addon.ik.normal_equations import ACCURACY, NormalEquations
+from mocapanything_addon.ik.normal_equations import THOROUGH, NormalEquations
 
 
 def filled(seed: int, frames: int, *, pairs: bool = True, blocks: bool = True) -> NormalEquations:
@@ -101,7 +101,7 @@ def test_solution_of_evidence_about_bodies_equals_the_dense_one(seed: int, frame
     step = system.solve(damping, held)
     right = -system.gradient.reshape(-1)[free]
     left = right - full[np.ix_(free, free)] @ step.reshape(-1)[free]
-    assert np.linalg.norm(left) < 10.0 * ACCURACY * np.linalg.norm(right)
+    assert np.linalg.norm(left) < 10.0 * THOROUGH[0] * np.linalg.norm(right)
     assert not step[held].any()
 
 

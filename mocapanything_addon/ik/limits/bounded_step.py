@@ -26,8 +26,6 @@ SHARES = (1.0, 0.5, 0.2)
 AT_BOUND = 1e-4
 WORTH_A_SOLVE = 0.02
 """Share of what was gained that a round must bring for another to follow."""
-SKETCHY = 0.3
-"""Accuracy of the solves after the first, which only correct it."""
 
 
 class BoundedStep(NamedTuple):
@@ -67,7 +65,7 @@ def bounded_step(
     waiting = np.zeros_like(fixed)
     for number in range(ROUNDS):
         outwards = ((step < lower + AT_BOUND) & (force < 0.0)) | ((step > upper - AT_BOUND) & (force > 0.0))
-        way = system.solve(damping, fixed | outwards | waiting, force, SKETCHY if number else None)
+        way = system.solve(damping, fixed | outwards | waiting, force, sketchy=number > 0)
         before, worth = cost, max(enough, -WORTH_A_SOLVE * cost)
         if number and 0.5 * np.vdot(force, way) < worth and not waiting.any():
             return BoundedStep(step, True)
