@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from . import rotations
+from .limits.best_turn import best_turns
 from .limits.ranges import clamped, with_translations_inside
 from .motion import Motion
 from .skeleton import Skeleton
@@ -90,7 +91,8 @@ def geometric_start(
             moved[:, joint] = _filled_in(gone, weights[:, joint] > 0.0)
         offsets = skeleton.offsets[generation] + moved[:, generation]
         positions[:, generation] = positions[:, parents] + (turned[:, parents] @ offsets[..., None])[..., 0]
-        wanted = turned[:, parents] @ expected[:, generation]
+        carried = turned[:, parents]
+        moments = carried @ expected[:, generation]
         supports = _supports(skeleton, generation)
         if len(supports.joints):
             seen = np.where(weights[..., None] > 0.0, targets, positions)
@@ -98,9 +100,10 @@ def geometric_start(
             rest = skeleton.rest_positions[supports.below] - skeleton.rest_positions[supports.above]
             trust = weights[:, supports.below] * supports.trust
             column = np.searchsorted(generation, supports.joints)
-            wanted[:, column] = _fit(rest[None], toward, trust, supports.starts, wanted[:, column], noise)
-        carried = turned[:, parents]
-        local = clamped(skeleton, generation, carried.swapaxes(-1, -2) @ wanted)
+            moments[:, column] = _moments(
+                rest[None], toward, trust, supports.starts, moments[:, column], noise
+            )
+        local = best_turns(skeleton, generation, carried.swapaxes(-1, -2) @ moments)
         local_rotations[:, generation] = local
         turned[:, generation] = rotations.without_drift(carried @ local)
     translation = moved[:, skeleton.root].copy()
@@ -149,18 +152,19 @@ def _loose_joints_above(skeleton: Skeleton) -> NDArray[np.int64]:
     return skeleton.is_ancestor[skeleton.translating].sum(axis=0)
 
 
-def _fit(
+def _moments(
     rest: Array, seen: Array, trust: Array, starts: NDArray[np.int64], expected: Array, noise: float
 ) -> Array:
-    """Rotations (T, n, 3, 3) that turn ``rest`` (1 or T, m, 3) to ``seen`` (T, m, 3), m pairs in n groups."""
+    """Moment matrices (T, n, 3, 3) of the turns from ``rest`` (1 or T, m, 3) to ``seen`` (T, m, 3), m pairs
+    in n groups.
+    """
     seen = np.where(trust[..., None] > 0.0, seen, 0.0)
     outer = (trust[..., None] * seen)[..., :, None] * rest[..., None, :]
     strength = trust * np.linalg.norm(seen, axis=-1) * np.linalg.norm(rest, axis=-1)
     total = np.add.reduceat(strength, starts, axis=1)
     most = np.maximum.reduceat(trust, starts, axis=1)
     faint = np.where(total > 0.0, EXPECTED_TRUST * total + most * (noise / EXPECTED_SIGMA) ** 2, 1.0)
-    moments = np.add.reduceat(outer, starts, axis=1) + faint[..., None, None] * expected
-    return rotations.nearest_rotation(moments)
+    return np.add.reduceat(outer, starts, axis=1) + faint[..., None, None] * expected
 
 
 def _place_root(
@@ -187,7 +191,8 @@ def _place_root(
     rest_center = share @ skeleton.rest_positions
     center = np.einsum("tj,tjc->tc", share, places)
     rest = skeleton.rest_positions - rest_center[:, None]
-    turned = _fit(rest, places - center[:, None], trust, np.zeros(1, int), expected[:, None], noise)[:, 0]
+    moments = _moments(rest, places - center[:, None], trust, np.zeros(1, int), expected[:, None], noise)
+    turned = best_turns(skeleton, np.array([root]), moments)[:, 0]
     arm = (turned @ (skeleton.rest_positions[root] - rest_center)[..., None])[..., 0]
     translation = center + arm - skeleton.rest_positions[root]
     if not known.all():
