@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: setup demo samples test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
+.PHONY: setup demo samples bench-ik test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,10 @@ demo: setup
 
 samples: setup
 	$(PY) -m samples --output samples/content
+
+bench-ik: setup
+	$(PY) -m pip install -q --disable-pip-version-check -e ".[benchmarks]"
+	$(PY) -m benchmarks.ik --out out/benchmarks/ik
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -26,9 +26,9 @@ PIXELS = 512
 DISTANCE = 2.5
 """Sizes from the camera to the middle of the body."""
 NOTE = (
-    "300 points of the skin a frame, front and back, as pixel x, pixel y and depth of a 512 pixel camera 2.5 body "
-    "sizes away; the noise is that of each of the three coordinates in space. Rest: the rest pose on the true root "
-    "(place and rotation). Positions are absolute, root-relative in the next column."
+    "300 points of the skin a frame, front and back, as pixel x, pixel y and depth of a 512 pixel camera 2.5 "
+    "body sizes away; the noise is that of each of the three coordinates in space. Rest: the rest pose on "
+    "the true root (place and rotation). Positions are absolute, root-relative in the next column."
 )
 
 

@@ -2,9 +2,10 @@
 """GRACE, the analytic correction of CAST (CAST-mocap/CAST, under review 2026), written from its description.
 
 From the root to the leaves, each joint's expected rotation is corrected by the directions of its child bones
-as far as those determine it: not at all for a leaf, by the smallest swing for one child or children on one line
-(the strongest of them), by a weighted Kabsch fit for two or more others. CAST's network gives the expected
-rotations and the directions; here the hints (rest where there are none) and the observed positions do.
+as far as those determine it: not at all for a leaf, by the smallest swing for one child or children on one
+line (the strongest of them), by a weighted Kabsch fit for two or more others. CAST's network gives the
+expected rotations and the directions; here the hints (rest where there are none) and the observed positions
+do.
 """
 
 from __future__ import annotations

@@ -69,7 +69,11 @@ def solve(skeleton: Skeleton, positions: Array, weights: Array, hints: Array | N
 
 
 def _aim(
-    configuration: mink.Configuration, tasks: list, seen: Array, bodies: list[int], positions: Array
+    configuration: mink.Configuration,
+    tasks: list,
+    seen: NDArray[np.integer],
+    bodies: list[int],
+    positions: Array,
 ) -> float:
     """Set the tasks' targets, turned as their bodies are: with another turn, mink's error, a logarithm on
     SE(3), mixes rotation into the position. Returns the mean distance to them.

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The IK of MoCapAnything V1 (arXiv 2512.10881, supplement B), written from the paper's equations.
 
-Each frame: (a) a geometric pose theta_geo, one child: smallest turn of the rest bone to the observed one, more
-children: orthogonal Procrustes over their directions; (b) start at the frame before; (c) minimise over the
-joints' axis-angle vectors theta
+Each frame: (a) a geometric pose theta_geo, one child: smallest turn of the rest bone to the observed one,
+more children: orthogonal Procrustes over their directions; (b) start at the frame before; (c) minimise over
+the joints' axis-angle vectors theta
 
     mean |P_i(theta) - X_i|^2 + PRIOR mean |theta - theta_geo|^2 + TWIST mean (theta_i . u_i)^2
 
 with u_i the bone's direction at rest (alpha_i a_i . u_i in the paper, angle times axis being theta_i). The
 paper gives no weights; those below are the best of a scan over some clips, see docs/benchmarks.md. Minimised
-by L-BFGS with the analytic gradient. More than the paper says: the root's translation is an unknown as well, joints are
-weighted by their confidence, and hints take the geometric pose's place for what geometry leaves open.
+by L-BFGS with the analytic gradient. More than the paper says: the root's translation is an unknown as well,
+joints are weighted by their confidence, children on one line count as one child, and hints take the geometric
+pose's place for what geometry leaves open.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from mocapanything_addon.ik import Skeleton, rotations
 from . import Answer, grace
 
 Array = NDArray[np.float64]
-PRIOR = 1e-5
+PRIOR = 1e-3
 """Square metres a square radian, in the 1 m cube."""
-TWIST = 1e-5
+TWIST = 1e-4
 SCALE = 1e4
 """Of the cost, so that L-BFGS's tolerances mean hundredths of centimetres."""
 
@@ -110,7 +111,7 @@ class _Model:
         total += self.prior * (drift**2).sum() / count + self.twist * (twist**2).sum() / count
         # Torque of everything below a joint about it, in its own frame, by its axis-angle vector.
         moments = self.below @ np.cross(positions, force)
-        torque = (moments - np.cross(positions, self.below @ force))[self.moving]
+        torque: Array = (moments - np.cross(positions, self.below @ force))[self.moving]
         inside = (np.swapaxes(turned[self.moving], -1, -2) @ torque[..., None])[..., 0]
         gradient = (right_jacobian(theta).swapaxes(-1, -2) @ inside[..., None])[..., 0]
         gradient += 2.0 * (self.prior * drift + self.twist * twist[:, None] * self.axes) / count
