@@ -30,7 +30,9 @@ from .widths import Widths, adapted_smoothness, first_widths, widths_after
 
 Array = NDArray[np.float64]
 WINDOW_VALUES = 1 << 26
-"""Most numbers in the blocks of one system (512 MiB); longer clips are solved in windows."""
+"""Most numbers in memory at once (512 MiB); longer clips are solved in windows."""
+VALUES_PER_JOINT = 400
+"""Numbers that a joint takes in each frame while a step is found."""
 WINDOW_OVERLAP = 8
 """Frames at the end of a window that the next one solves again."""
 
@@ -168,7 +170,7 @@ def _solved(
 ) -> _Solved:
     """The clip solved in as many windows as memory asks for."""
     iterations, converged = 0, True
-    windows = _windows(motion.frame_count, problem.skeleton.parameter_count)
+    windows = _windows(motion.frame_count, problem.skeleton.joint_count)
     for number, (first, last) in enumerate(windows):
         frames = slice(first, last)
         held = fixed[frames].copy()
@@ -193,9 +195,9 @@ def _part_of(progress: Progress | None, number: int, count: int) -> Progress | N
     return lambda done, total: progress(number * total + done, count * total)
 
 
-def _windows(frames: int, parameters: int) -> list[tuple[int, int]]:
+def _windows(frames: int, joints: int) -> list[tuple[int, int]]:
     """First and end frame of the parts a clip is solved in."""
-    length = max(WINDOW_VALUES // (4 * parameters**2), 4 * WINDOW_OVERLAP)
+    length = max(WINDOW_VALUES // (VALUES_PER_JOINT * joints), 4 * WINDOW_OVERLAP)
     windows = [(0, min(length, frames))]
     while windows[-1][1] < frames:
         first = windows[-1][1] - WINDOW_OVERLAP
