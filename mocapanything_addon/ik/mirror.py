@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from .skeleton import Skeleton
 
@@ -18,6 +19,8 @@ WRONG_KIND = 0.02
 coincide.
 """
 MOST_PLANES = 400
+BEST_PLANES = 20
+"""Planes looked at closely: those that bring most joints near another."""
 LEAST_MATCHED = 0.6
 """Share of the joints off the plane that must have a partner."""
 
@@ -47,6 +50,7 @@ def find_mirror(skeleton: Skeleton) -> Mirror | None:
     below them.
     """
     positions, size = skeleton.rest_positions, skeleton.size
+    own = np.arange(skeleton.joint_count)
     below = skeleton.is_ancestor.sum(axis=1)
     alike = (skeleton.depths[:, None] == skeleton.depths) & (below[:, None] == below)
     first, second = np.nonzero(np.triu(alike, 1))
@@ -57,19 +61,24 @@ def find_mirror(skeleton: Skeleton) -> Mirror | None:
     order = np.argsort(-below[first[far]], kind="stable")[:MOST_PLANES]
     axes = apart[far][order] / lengths[far][order, None]
     offsets = (0.5 * (positions[first] + positions[second])[far][order] * axes).sum(axis=1)
+    if len(axes) == 0:
+        return None
+    heights = positions @ axes.T - offsets
+    mirrored = positions[:, None] - 2.0 * heights[..., None] * axes
+    missed = cKDTree(positions).query(mirrored)[0] / (TOLERANCE * size)
+    likely = np.argsort(np.minimum(missed, 1.0).sum(axis=0), kind="stable")[:BEST_PLANES]
     best: tuple[float, Mirror] | None = None
-    for axis, offset in zip(axes, offsets, strict=True):
+    for axis, offset in zip(axes[likely], offsets[likely], strict=True):
         if best is not None and _same_plane(axis, offset, best[1], size):
             continue
         partners = partners_across(skeleton, axis, float(offset))
-        heights = positions @ axis - offset
-        aside = np.abs(heights) > TOLERANCE * size
+        away = positions @ axis - offset
+        aside = np.abs(away) > TOLERANCE * size
         matched = partners >= 0
-        paired = matched & (partners != np.arange(len(partners)))
-        if not paired.any() or matched[aside].mean() < LEAST_MATCHED:
+        if not (matched & (partners != own)).any() or matched[aside].mean() < LEAST_MATCHED:
             continue
-        mirrored = positions - 2.0 * heights[:, None] * axis
-        errors = np.linalg.norm(mirrored - positions[partners], axis=1)[matched] / (TOLERANCE * size)
+        image = positions - 2.0 * away[:, None] * axis
+        errors = np.linalg.norm(image - positions[partners], axis=1)[matched] / (TOLERANCE * size)
         score = float(matched.sum() - 0.5 * np.minimum(errors, 1.0).sum())
         if best is None or score > best[0] + 1e-9:
             best = (score, Mirror(axis, float(offset), partners))

@@ -49,7 +49,7 @@ class IKSettings:
     """How far a joint may sink into the ground."""
     find_contacts: bool = False
     """Look for joints that stand still, and hold them there."""
-    undo_swaps: bool = False
+    undo_swaps: bool = True
     """Look for frames in which mirrored limbs traded places, and put them back."""
     pin_sigma: float = 0.0001
     solver: SolveSettings = field(default_factory=SolveSettings)

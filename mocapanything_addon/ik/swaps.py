@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Frames in which left and right limbs traded places, a tracker's classic failure: found and undone.
 
-A limb and its mirror image are followed through the clip together. In every frame the two are either as named
-or exchanged, and the cheapest sequence of the two is found by dynamic programming (Viterbi). It pays for
-joints whose velocity jumps, for joints that are not where the rest of the body has them, and for every
-exchange. Limbs are looked at from the trunk outwards, each with all that hangs below it: an exchange that
-begins at the knees is found there.
+A limb and its mirror image are followed through the clip together. In every frame they are as named, or
+exchanged from some level on down: from the hips, from the knees, only the toes. The cheapest sequence of such
+cuts is found by dynamic programming (Viterbi). It pays for joints whose velocity jumps, for bones that do not
+have their length where a limb is cut, and for every change. Which of two ways to name the limbs is meant, the
+rest of the body tells over the whole clip, and where it does not, the way that most frames have.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ from .rotations import nearest_rotation
 from .skeleton import Skeleton
 
 Array = NDArray[np.float64]
-EXCHANGE_COST = 0.15
-"""What the beginning or the end of an exchange costs, in sizes of the skeleton a joint."""
+CHANGE_COST = 0.3
+"""What the beginning or the end of an exchange costs, in sizes of the skeleton that a joint jumps."""
+EXCHANGED_COST = 0.004
+"""A frame, so that of two ways that cost the same the one with fewer exchanged frames is taken."""
 MOST_JUMP = 0.5
 """A joint's jump counts as this much at most, in sizes of the skeleton."""
-SHAPE_COST = 0.5
-"""Of being off the rig's distances, against the same length of a jump."""
-EXCHANGED_COST = 0.002
-"""A frame, so that of two ways that cost the same the one with fewer exchanged frames is taken."""
-LEAST_GAIN = 0.1
-"""Of exchanging against leaving all as it is, in sizes of the skeleton a joint."""
-LEAST_BREADTH = 0.02
-"""Of those neighbours, share of their spread along their longest side, squared."""
+LEAST_GAIN = 0.2
+"""Of exchanging against leaving all as it is, in sizes of the skeleton."""
+MOST_LEVELS = 8
 NEIGHBOURS = 6
-"""Joints of the trunk that show which way the body faces where a limb begins."""
+"""Joints that show which way the body faces where a limb begins."""
+LEAST_BREADTH = 0.02
+"""Of those joints, share of their spread along their longest side, squared."""
+STIFF = 0.06
+"""Sizes of the skeleton those joints may have moved against each other."""
+CLEARLY_BETTER = 0.5
+"""Share of the distance from where the body has them at which the other way to name limbs is taken."""
 
 
 class UndoneSwaps(NamedTuple):
@@ -44,9 +47,20 @@ class UndoneSwaps(NamedTuple):
     weights: Array
     """(T, J)."""
     swapped: NDArray[np.bool_]
-    """(T, C) frames in which each pair of chains had been exchanged."""
+    """(T, C) frames in which each pair of chains had been exchanged, in whole or in part."""
     pairs: NDArray[np.int64]
     """(C, 2) the first joints of the two chains."""
+
+
+class _Limbs(NamedTuple):
+    """A chain and its mirror image, by level from the body outwards."""
+
+    left: NDArray[np.int64]
+    """(n,) joints of one chain."""
+    right: NDArray[np.int64]
+    """(n,) their partners."""
+    levels: NDArray[np.int64]
+    """(n,) of each joint, rising from 0."""
 
 
 def undo_swaps(skeleton: Skeleton, positions: Array, weights: Array) -> UndoneSwaps:
@@ -60,131 +74,161 @@ def undo_swaps(skeleton: Skeleton, positions: Array, weights: Array) -> UndoneSw
     frames = len(positions)
     positions, weights = np.array(positions, float), np.array(weights, float)
     mirror = find_mirror(skeleton)
-    pairs = np.zeros((0, 2), np.int64) if mirror is None else _chain_pairs(skeleton, mirror.partners)
-    swapped = np.zeros((frames, len(pairs)), bool)
-    if mirror is None or frames < 3:
+    limbs = [] if mirror is None else _limbs(skeleton, mirror.partners)
+    swapped = np.zeros((frames, len(limbs)), bool)
+    pairs = np.array([(limb.left[0], limb.right[0]) for limb in limbs], np.int64).reshape(-1, 2)
+    if frames < 3:
         return UndoneSwaps(positions, weights, swapped, pairs)
-    for number, (left, right) in enumerate(pairs):
-        chain = np.nonzero(skeleton.is_ancestor[left] & (mirror.partners >= 0))[0]
-        pair = _Pair(chain, mirror.partners[chain], int(left), int(right))
-        exchanged = _exchanged_frames(skeleton, positions, weights, pair)
-        if exchanged.any():
-            there, back = np.nonzero(exchanged)[0][:, None], np.concatenate([pair.right, pair.left])
-            both = np.concatenate([pair.left, pair.right])
-            positions[there, both] = positions[there, back]
-            weights[there, both] = weights[there, back]
-            swapped[:, number] = exchanged
+    seen = positions.copy()
+    for number, limb in enumerate(limbs):
+        cuts = _cuts(skeleton, seen, weights, limb)
+        swapped[:, number] = cuts <= limb.levels.max()
+        for t in np.nonzero(swapped[:, number])[0]:
+            below = limb.levels >= cuts[t]
+            left, right = limb.left[below], limb.right[below]
+            positions[t, left], positions[t, right] = positions[t, right], positions[t, left]
+            weights[t, left], weights[t, right] = weights[t, right], weights[t, left]
     return UndoneSwaps(positions, weights, swapped, pairs)
 
 
-class _Pair(NamedTuple):
-    left: NDArray[np.int64]
-    """(n,) joints of one chain."""
-    right: NDArray[np.int64]
-    """(n,) their partners."""
-    first_left: int
-    first_right: int
+def _limbs(skeleton: Skeleton, partners: NDArray[np.int64]) -> list[_Limbs]:
+    """Pairs of chains that begin at a joint whose parent has no other side."""
+    own = np.arange(len(partners))
+    aside = (partners >= 0) & (partners != own)
+    parents = skeleton.parents
+    begins = aside & ((parents < 0) | ~aside[parents])
+    limbs = []
+    for first in np.nonzero(begins & (partners > own))[0]:
+        left = np.nonzero(skeleton.is_ancestor[first] & aside)[0]
+        left = left[np.argsort(skeleton.depths[left], kind="stable")]
+        levels = np.unique(skeleton.depths[left], return_inverse=True)[1]
+        levels = np.minimum(levels, MOST_LEVELS - 1)
+        limbs.append(_Limbs(left, partners[left], levels))
+    return limbs
 
 
-def _chain_pairs(skeleton: Skeleton, partners: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(C, 2) joints with partners, from the root outwards; of a chain without branches every joint."""
-    order = np.argsort(skeleton.depths, kind="stable")
-    return np.array([(j, partners[j]) for j in order if partners[j] > j], np.int64).reshape(-1, 2)
+def _cuts(skeleton: Skeleton, positions: Array, weights: Array, limb: _Limbs) -> NDArray[np.int64]:
+    """(T,) the level from which on down the limbs are exchanged, the number of levels where they are not."""
+    count = int(limb.levels.max()) + 1
+    jumps = _jumps(positions, weights, limb, skeleton.size)
+    stretch = _stretch(skeleton, positions, weights, limb)
+    path, gain = _cheapest_path(jumps, stretch)
+    if gain < LEAST_GAIN:
+        path[:] = count
+    whole = np.where(path == 0, count, np.where(path == count, 0, path))
+    if (whole != path).all() and _faces_otherwise(skeleton, positions, weights, limb, path == 0):
+        path = whole
+    return path
 
 
-def _exchanged_frames(skeleton: Skeleton, positions: Array, weights: Array, pair: _Pair) -> NDArray[np.bool_]:
-    """(T,) where the two chains are exchanged."""
-    jumps = _jumps(positions, weights, pair, skeleton.size)
-    shape = _shape_errors(skeleton, positions, weights, pair)
-    path, gain = _cheapest_path(jumps, SHAPE_COST * shape + [0.0, EXCHANGED_COST])
-    return path if gain > LEAST_GAIN else np.zeros_like(path)
-
-
-def _jumps(positions: Array, weights: Array, pair: _Pair, size: float) -> Array:
-    """(T - 2, 2, 2, 2) mean change of velocity of the chains' joints about a frame by the states of the frame
-    before, the frame itself and the one after (1: exchanged), in sizes of the skeleton.
+def _jumps(positions: Array, weights: Array, limb: _Limbs, size: float) -> Array:
+    """(T - 2, L, 2, 2, 2) change of velocity about a frame at each level, by the states (1: exchanged) of
+    the frame before, the frame itself and the one after, in sizes of the skeleton.
     """
-    named = np.stack([positions[:, pair.left], positions[:, pair.right]], axis=1)
-    seen = np.stack([weights[:, pair.left], weights[:, pair.right]], axis=1) > 0.0
-    # [state][frame, chain, joint]
+    named = np.stack([positions[:, limb.left], positions[:, limb.right]], axis=1)
+    seen = np.stack([weights[:, limb.left], weights[:, limb.right]], axis=1) > 0.0
     versions, visible = (named, named[:, ::-1]), (seen, seen[:, ::-1])
-    result = np.zeros((len(positions) - 2, 2, 2, 2))
+    count = int(limb.levels.max()) + 1
+    starts = np.searchsorted(limb.levels, np.arange(count))
+    sizes = np.diff(np.append(starts, len(limb.levels)))
+    result = np.zeros((len(positions) - 2, count, 2, 2, 2))
     for a, b, c in np.ndindex(2, 2, 2):
         change = versions[a][:-2] - 2.0 * versions[b][1:-1] + versions[c][2:]
         known = visible[a][:-2] & visible[b][1:-1] & visible[c][2:]
-        jump = np.minimum(np.linalg.norm(change, axis=-1) / size, MOST_JUMP)
-        result[:, a, b, c] = np.where(known, jump, 0.0).sum(axis=(1, 2)) / (2 * len(pair.left))
+        jump = np.where(known, np.minimum(np.linalg.norm(change, axis=-1) / size, MOST_JUMP), 0.0)
+        result[:, :, a, b, c] = np.add.reduceat(jump.mean(axis=1), starts, axis=1) / sizes
     return result
 
 
-def _shape_errors(skeleton: Skeleton, positions: Array, weights: Array, pair: _Pair) -> Array:
-    """(T, 2) how far the chains' first joints are from where the rest of the body has them, by state."""
-    size, partner_chain = skeleton.size, np.concatenate([pair.left, pair.right])
-    first = np.array([pair.first_left, pair.first_right])
-    parents = skeleton.parents[first]
-    result = np.zeros((len(positions), 2))
-    seen = (weights[:, first] > 0.0).all(axis=1)
-    if parents[0] != parents[1]:
-        # The bones from the chains above keep their lengths.
-        lengths = np.linalg.norm(skeleton.offsets[first], axis=-1)
-        known = seen & (weights[:, parents] > 0.0).all(axis=1)
-        for state, joints in enumerate((first, first[::-1])):
+def _stretch(skeleton: Skeleton, positions: Array, weights: Array, limb: _Limbs) -> Array:
+    """(T, L + 1) how much further off their lengths the bones into each level are if the limbs are cut
+    there, than if they are not, in sizes of the skeleton.
+    """
+    count = int(limb.levels.max()) + 1
+    result = np.zeros((len(positions), count + 1))
+    for level in range(1, count):
+        here = limb.levels == level
+        here &= np.isin(skeleton.parents[limb.left], limb.left[limb.levels == level - 1])
+        if not here.any():
+            continue
+        left, right = limb.left[here], limb.right[here]
+        above, beside = skeleton.parents[left], skeleton.parents[right]
+        length = np.linalg.norm(skeleton.offsets[left], axis=-1)
+
+        def error(joints: NDArray[np.int64], parents: NDArray[np.int64], length: Array = length) -> Array:
             found = np.linalg.norm(positions[:, joints] - positions[:, parents], axis=-1)
-            errors = np.minimum(np.abs(found - lengths) / size, MOST_JUMP).mean(axis=1)
-            result[:, state] = np.where(known, errors, 0.0)
-        return result
-    expected, known = _places_by_trunk(skeleton, positions, weights, first, partner_chain)
-    for state, joints in enumerate((first, first[::-1])):
-        errors = np.linalg.norm(positions[:, joints] - expected, axis=-1) / size
-        result[:, state] = np.where(known & seen, np.minimum(errors, MOST_JUMP).mean(axis=1), 0.0)
+            return np.abs(found - length) / skeleton.size
+
+        more = error(right, above) + error(left, beside) - error(left, above) - error(right, beside)
+        known = (weights[:, [left, right, above, beside]] > 0.0).all(axis=1)
+        result[:, level] = np.where(known, np.clip(0.5 * more, -MOST_JUMP, MOST_JUMP), 0.0).mean(axis=1)
     return result
 
 
-def _places_by_trunk(
-    skeleton: Skeleton,
-    positions: Array,
-    weights: Array,
-    first: NDArray[np.int64],
-    chains: NDArray[np.int64],
+def _cheapest_path(jumps: Array, stretch: Array) -> tuple[NDArray[np.int64], float]:
+    """(T,) cuts of the cheapest path and what it saves against never exchanging.
+
+    Viterbi over pairs of cuts of two neighbouring frames.
+    """
+    frames, cuts = stretch.shape
+    levels = cuts - 1
+    exchanged = (np.arange(levels) >= np.arange(cuts)[:, None]).astype(int)
+    cost = np.zeros((frames - 2, cuts, cuts, cuts))
+    for level in range(levels):
+        state = exchanged[:, level]
+        cost += jumps[:, level][:, state[:, None, None], state[:, None], state]
+    change = CHANGE_COST * (1.0 - np.eye(cuts))
+    own = stretch + EXCHANGED_COST * (np.arange(cuts) < levels)
+    total = own[0][:, None] + own[1] + change
+    came_from = np.zeros((frames, cuts, cuts), np.int64)
+    for t in range(2, frames):
+        # [a, b, c]: cuts of the frames t - 2, t - 1 and t.
+        options = total[:, :, None] + cost[t - 2] + change + own[t]
+        came_from[t] = options.argmin(axis=0)
+        total = options.min(axis=0)
+    path = np.zeros(frames, np.int64)
+    path[-2], path[-1] = np.unravel_index(int(total.argmin()), total.shape)
+    for t in range(frames - 1, 1, -1):
+        path[t - 2] = came_from[t, path[t - 1], path[t]]
+    return path, float(cost[:, -1, -1, -1].sum() + own[:, -1].sum() - total.min())
+
+
+def _faces_otherwise(
+    skeleton: Skeleton, positions: Array, weights: Array, limb: _Limbs, exchanged: NDArray[np.bool_]
+) -> bool:
+    """Whether the limbs, put back where ``exchanged``, begin on the wrong sides of the body around them."""
+    first = np.array([limb.left[0], limb.right[0]])
+    expected, known = _places_by_body(skeleton, positions, weights, limb)
+    known &= (weights[:, first] > 0.0).all(axis=1)
+    if not known.any():
+        return False
+    places = positions[:, first]
+    errors = [np.linalg.norm(p - expected, axis=-1).mean(axis=1)[known] for p in (places, places[:, ::-1])]
+    as_found = np.where(exchanged[known], errors[1], errors[0])
+    other = np.where(exchanged[known], errors[0], errors[1])
+    return bool(np.median(other) < CLEARLY_BETTER * np.median(as_found))
+
+
+def _places_by_body(
+    skeleton: Skeleton, positions: Array, weights: Array, limb: _Limbs
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """(T, 2, 3) where the body around them has the chains' first joints, and whether it can tell (T,)."""
-    rest = skeleton.rest_positions
-    others = np.setdiff1d(np.arange(skeleton.joint_count), chains)
-    center = rest[first].mean(axis=0)
-    near = others[np.argsort(np.linalg.norm(rest[others] - center, axis=1), kind="stable")[:NEIGHBOURS]]
+    """(T, 2, 3) where the body around them has the limbs' first joints, and whether it can tell (T,)."""
+    rest, first = skeleton.rest_positions, np.array([limb.left[0], limb.right[0]])
+    others = np.setdiff1d(np.arange(skeleton.joint_count), np.concatenate([limb.left, limb.right]))
+    away = np.linalg.norm(rest[others] - rest[first].mean(axis=0), axis=1)
+    near = others[np.argsort(away, kind="stable")[:NEIGHBOURS]]
     share = (weights[:, near] > 0.0).astype(float)
     total = np.maximum(share.sum(axis=1, keepdims=True), 1.0)
     rest_center = share @ rest[near] / total
     seen_center = np.einsum("tn,tnc->tc", share, positions[:, near]) / total
     rest_arms = share[..., None] * (rest[near] - rest_center[:, None])
     arms = positions[:, near] - seen_center[:, None]
-    moments = np.swapaxes(arms, -1, -2) @ rest_arms
     # Joints along one line leave the turn about it open, and with it left and right.
     spread = np.linalg.svd(np.swapaxes(rest_arms, -1, -2) @ rest_arms, compute_uv=False)
     known = (share.sum(axis=1) >= 3) & (spread[:, 1] > LEAST_BREADTH * np.maximum(spread[:, 0], 1e-12))
-    turned = nearest_rotation(np.where(known[:, None, None], moments, np.eye(3)))
-    arm = rest[first] - rest_center[:, None]
-    return seen_center[:, None] + arm @ np.swapaxes(turned, -1, -2), known
-
-
-def _cheapest_path(jumps: Array, shape: Array) -> tuple[NDArray[np.bool_], float]:
-    """(T,) states of the cheapest path and what it saves against never exchanging.
-
-    Viterbi over pairs of states of two neighbouring frames.
-    """
-    frames = len(shape)
-    change = EXCHANGE_COST * np.array([[0.0, 1.0], [1.0, 0.0]])
-    total = shape[0][:, None] + shape[1] + change
-    came_from = np.zeros((frames, 2, 2), np.int64)
-    for t in range(2, frames):
-        # [a, b, c]: states of the frames t - 2, t - 1 and t.
-        options = total[:, :, None] + jumps[t - 2] + change + shape[t]
-        came_from[t] = options.argmin(axis=0)
-        total = options.min(axis=0)
-    before, last = np.unravel_index(int(total.argmin()), (2, 2))
-    path = np.zeros(frames, bool)
-    path[-1], path[-2] = bool(last), bool(before)
-    for t in range(frames - 1, 1, -1):
-        path[t - 2] = bool(came_from[t, int(path[t - 1]), int(path[t])])
-    plain = float(jumps[:, 0, 0, 0].sum() + shape[:, 0].sum())
-    return path, plain - float(total.min())
+    moments = np.where(known[:, None, None], np.swapaxes(arms, -1, -2) @ rest_arms, np.eye(3))
+    back = np.swapaxes(nearest_rotation(moments), -1, -2)
+    # Nor do joints that move against each other tell anything.
+    misfit = share * np.linalg.norm(rest_arms @ back - arms, axis=-1)
+    known &= misfit.max(axis=1) < STIFF * skeleton.size
+    return seen_center[:, None] + (rest[first] - rest_center[:, None]) @ back, known
