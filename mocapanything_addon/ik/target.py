@@ -168,6 +168,9 @@ def clean(target: Target, skeleton: Skeleton) -> CleanTarget:
     near = np.isfinite(depths) & (depths > 0.0)
     depths, depth_weights = np.where(near, depths, 1.0), np.where(near, surface[1], 0.0)
     empty = np.linalg.norm(turns[0], axis=-1) < 1e-12
+    told = int((empty & (turns[1] > 0.0)).sum())
+    if told:
+        ignored.append(f"{told} of {empty.size} rotations are quaternions of length 0: ignored")
     turns[0][empty], turns[1][empty] = [1.0, 0.0, 0.0, 0.0], 0.0
     return CleanTarget(
         *positions, *turns, *pixels, *aims, *surface, depths, depth_weights, ignored=tuple(ignored)
