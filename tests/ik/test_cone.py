@@ -113,9 +113,9 @@ def test_bounds_lead_to_the_edge() -> None:
     here = cone.Coordinates(np.array([0.3, 0.2]), np.array(0.1))
     lower, upper = cone.bounds(here, width, ranges)
     for bound in (lower, upper):
-        moved = cone.stepped(here, np.array([bound[0], bound[1], 0.0]), width, ranges)
-        assert np.isclose(((moved.swing / width) ** 2).sum(), 1.0)
-        assert np.isclose(moved.twist, ranges[0] if bound is lower else ranges[1])
+        swing = here.swing + cone.directions(here.swing, width)[:, 0] * bound[0]
+        assert np.isclose(((swing / width) ** 2).sum(), 1.0)
+        assert np.isclose(here.twist + bound[1], ranges[0] if bound is lower else ranges[1])
 
 
 def test_a_locked_swing_is_no_unknown_and_a_locked_ball_joint_none_at_all() -> None:

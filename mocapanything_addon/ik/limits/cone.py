@@ -127,13 +127,6 @@ def bounds(coordinates: Coordinates, widths: Array, ranges: Array) -> tuple[Arra
     return lower, upper
 
 
-def stepped(coordinates: Coordinates, step: Array, widths: Array, ranges: Array) -> Coordinates:
-    """Swing and twist after a step (..., 3) of the unknowns, inside the limits."""
-    change = (directions(coordinates.swing, widths) @ step[..., [0, 2], None])[..., 0]
-    moved = Coordinates(coordinates.swing + change, coordinates.twist + step[..., 1])
-    return inside(moved, widths, ranges)
-
-
 def inside(coordinates: Coordinates, widths: Array, ranges: Array) -> Coordinates:
     """The nearest point of the ellipse for swings outside it, the nearest end for twists.
 
