@@ -21,7 +21,7 @@ from .settings import IKSettings
 from .skeleton import Skeleton
 from .solve import Progress, solve
 from .start import geometric_start
-from .surface_start import start_with_points
+from .surface_start import depths_of_rigid_body, start_with_points
 from .swaps import undo_swaps
 from .target import Target
 from .terms.contacts import Contact, placed
@@ -150,7 +150,7 @@ def _start(problem: ClipProblem, widths: Widths) -> Motion:
     least = settings.least_position_sigma * skeleton.size
     noise = widths.position if widths.position > least else 0.0
     if problem.points is not None:
-        places, weights = problem.places_of_points()
+        places, weights = _points_in_space(problem)
         if (weights > 0.0).any():
             if widths.surface > settings.least_surface_sigma * skeleton.size:
                 noise = max(noise, widths.surface)
@@ -158,6 +158,19 @@ def _start(problem: ClipProblem, widths: Widths) -> Motion:
             joints = (evidence.positions, evidence.weights, hints)
             return start_with_points(skeleton, *joints, skin, places, weights, noise)
     return geometric_start(skeleton, evidence.positions, evidence.weights, hints, noise)
+
+
+def _points_in_space(problem: ClipProblem) -> tuple[Array, Array]:
+    """(T, N, 3) surface points, armature space, and their weights (T, N); where only pixels are known, as
+    far away as on a body in rest pose.
+    """
+    places, weights = problem.places_of_points()
+    evidence, camera = problem.evidence, problem.target.camera
+    if (weights > 0.0).any() or (evidence.weights > 0.0).any() or camera is None or problem.points is None:
+        return places, weights
+    pixels = evidence.observed
+    depths, weights = depths_of_rigid_body(problem.points.skin, camera, pixels, evidence.observed_weights)
+    return camera.unproject(pixels, depths), weights
 
 
 def _solved(
