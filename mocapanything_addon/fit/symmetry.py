@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..ik.mirror import partners_across
+from ..ik.skeleton import Skeleton
 from ..jobs.rig import Rig
 from .decimate import FitMesh
 
@@ -16,8 +18,6 @@ DIRECTIONS = 36
 TOLERANCE = 0.02
 """Mean distance, in the mesh's longest side, that a mirrored vertex may lie off the surface."""
 CLEARLY_BETTER = 0.95
-JOINT_TOLERANCE = 0.06
-"""The same for a joint and its partner."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +60,5 @@ def find_symmetry(rig: Rig, mesh: FitMesh) -> Symmetry | None:
     if best is None or best[0] > TOLERANCE:
         return None
     _, axis, offset = best
-    return Symmetry(axis, offset, _partners(rig, axis, offset))
-
-
-def _partners(rig: Rig, axis: NDArray[np.float64], offset: float) -> NDArray[np.intp]:
-    positions = rig.rest_positions
-    mirrored = positions - 2.0 * (positions @ axis - offset)[:, None] * axis
-    distance = np.linalg.norm(mirrored[:, None] - positions[None], axis=-1)
-    # Joints may coincide (a tail on the next bone's head): partners must be of one kind and depth.
-    depth = np.zeros(rig.joint_count, int)
-    for j in range(1, rig.joint_count):
-        depth[j] = depth[rig.parents[j]] + 1
-    distance = distance + rig.size * (
-        (rig.is_tail[:, None] != rig.is_tail[None]) + 0.02 * np.abs(depth[:, None] - depth[None])
-    )
-    partners = distance.argmin(1)
-    own = np.arange(rig.joint_count)
-    near = distance[own, partners] < JOINT_TOLERANCE * rig.size
-    mutual = partners[partners] == own
-    return np.where(near & mutual, partners, own)
+    partners = partners_across(Skeleton.from_rig(rig), axis, offset)
+    return Symmetry(axis, offset, np.where(partners < 0, np.arange(rig.joint_count), partners))
