@@ -29,9 +29,9 @@ from .speed import speed_tables
 from .surface import surface_tables
 
 TABLES = ("exact", "noise", "surface", "contacts", "limits", "speed", "picture")
-FULL = (24, 73, 3)
-"""Frames a rig, rigs, and of how many rigs the slower tables take one."""
-QUICK = (12, 8, 2)
+FULL = (24, None, 4)
+"""Frames a rig, rigs (None: all), and of how many rigs the slower tables take one."""
+QUICK = (8, 6, 2)
 TREES = ((0, 30), (1, 75))
 """Seed and joints."""
 
