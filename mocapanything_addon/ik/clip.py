@@ -146,7 +146,7 @@ class _Solved(NamedTuple):
 def _start(problem: ClipProblem, widths: Widths) -> Motion:
     """From geometry alone."""
     skeleton, evidence, settings = problem.skeleton, problem.evidence, problem.settings
-    hints = rotations.matrix_from_quaternion(evidence.rotations)
+    hints = problem.expected_rotations()
     least = settings.least_position_sigma * skeleton.size
     noise = widths.position if widths.position > least else 0.0
     if problem.points is not None:

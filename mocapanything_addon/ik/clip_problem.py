@@ -6,13 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from . import rotations
 from .carried_points import CarriedPoints
 from .settings import IKSettings
 from .skeleton import Skeleton
 from .skinning import Skin
 from .target import CleanTarget, Target, clean
+from .typical_poses import UsualRotations, usual_rotations
 
 Array = NDArray[np.float64]
 
@@ -27,6 +29,8 @@ class ClipProblem:
     """Of all frames, or of some of them."""
     points: CarriedPoints | None
     """The target's surface points, bound to the skeleton; None where it has none."""
+    usual: UsualRotations | None
+    """Of the poses the rig is known to take."""
     fps: float
     settings: IKSettings
 
@@ -38,7 +42,15 @@ class ClipProblem:
             seen = target.points
             skin = Skin(seen.rest, np.zeros((0, 3)), seen.skin_joints, seen.skin_weights, skeleton)
             points = CarriedPoints(skin)
-        return cls(skeleton, target, evidence, points, fps, settings)
+        usual = _usual_rotations(skeleton, target.poses)
+        return cls(skeleton, target, evidence, points, usual, fps, settings)
+
+    def expected_rotations(self) -> Array:
+        """(T, J, 3, 3) local rotations expected by hints, else by the poses the rig takes, else rest."""
+        hints = rotations.matrix_from_quaternion(self.evidence.rotations)
+        if self.usual is None:
+            return hints
+        return np.where(self.evidence.rotation_weights[..., None, None] > 0.0, hints, self.usual.centers)
 
     def places_of_points(self) -> tuple[Array, Array]:
         """(T, N, 3) surface points in armature space and their weights (T, N), 0 where only a pixel is
@@ -49,3 +61,15 @@ class ClipProblem:
             return evidence.observed, evidence.observed_weights
         assert camera is not None
         return camera.unproject(evidence.observed, evidence.depths), evidence.depth_weights
+
+
+def _usual_rotations(skeleton: Skeleton, poses: ArrayLike | None) -> UsualRotations | None:
+    if poses is None:
+        return None
+    known = np.array(poses, float)
+    if known.ndim != 3 or known.shape[1:] != (skeleton.joint_count, 4):
+        raise ValueError(f"poses have shape {known.shape}, expected (N, {skeleton.joint_count}, 4)")
+    known = known[np.isfinite(known).all(axis=(1, 2)) & (np.linalg.norm(known, axis=-1) > 1e-12).all(axis=1)]
+    # Which way the body faces and where it stands, its other motions do not tell.
+    known[:, skeleton.roots] = [1.0, 0.0, 0.0, 0.0]
+    return usual_rotations(known) if len(known) else None

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import rotations
 from .carried_points import CarriedPoints
 from .clip_problem import ClipProblem
 from .limits.ranges import clamped
 from .robust import GemanMcClure, Huber
 from .settings import IKSettings
-from .skeleton import Skeleton
 from .solve import Term
 from .target import CleanTarget, Target
 from .terms.bone_directions import BoneDirections
@@ -41,7 +39,7 @@ def clip_terms(
     changes = slice(first, last - 2)
     smoothness = joint_precision(skeleton, widths.turn_acceleration[changes], settings.twist_factor)
     terms: list[Term] = [
-        _expected_rotations(skeleton, evidence, settings),
+        _expected_rotations(problem, frames),
         RotationAcceleration(smoothness),
         RootAcceleration(widths.root_acceleration[changes]),
     ]
@@ -78,19 +76,21 @@ def clip_terms(
     return terms
 
 
-def _expected_rotations(skeleton: Skeleton, evidence: CleanTarget, settings: IKSettings) -> Term:
-    """Near the expected rotation, near rest where none is."""
-    trust = evidence.rotation_weights
+def _expected_rotations(problem: ClipProblem, frames: slice) -> Term:
+    """Near the expected rotation: a hint, else what the rig's poses have, else rest."""
+    skeleton, settings = problem.skeleton, problem.settings
+    trust = problem.evidence.rotation_weights[frames]
     hinted = trust > 0.0
     sigma = np.where(
         hinted, settings.rotation_sigma / np.sqrt(np.where(hinted, trust, 1.0)), settings.rest_sigma
     )
-    centers = rotations.matrix_from_quaternion(evidence.rotations)
-    centers = np.where(hinted[..., None, None], centers, np.eye(3))
-    return RotationPrior(
-        clamped(skeleton, np.arange(skeleton.joint_count), centers),
-        joint_precision(skeleton, sigma, settings.twist_factor),
-    )
+    precision = joint_precision(skeleton, sigma, settings.twist_factor, settings.hinge_factor)
+    if problem.usual is not None:
+        known = ~hinted
+        known[:, skeleton.roots] = False
+        precision = np.where(known[..., None, None], problem.usual.precision, precision)
+    centers = problem.expected_rotations()[frames]
+    return RotationPrior(clamped(skeleton, np.arange(skeleton.joint_count), centers), precision)
 
 
 def _surface_terms(

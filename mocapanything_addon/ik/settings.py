@@ -38,6 +38,8 @@ class IKSettings:
     """Of the pull to rest where no rotation is expected."""
     twist_factor: float = 0.5
     """Sigma of a bone's twist against its swing, for both pulls and for acceleration."""
+    hinge_factor: float = 0.5
+    """Sigma of bending out of the plane in which a bone is bent at rest, for the pull to rest."""
     acceleration_sigma: float = 0.12
     """Radians per frame^2 at 24 frames a second."""
     root_acceleration_sigma: float = 0.01

@@ -68,6 +68,10 @@ class Target:
     """(T, J, 4) expected local rotations L_j (w, x, y, z)."""
     rotation_weights: ArrayLike | None = None
     """(T, J) confidence of the rotations; None: 1."""
+    poses: ArrayLike | None = None
+    """(N, J, 4) local rotations L_j the rig is known to take, such as those of its own Actions: joints that
+    nothing shows move as they do there.
+    """
     projections: ArrayLike | None = None
     """(T, J, 2) where joints were seen, pixels of ``camera``."""
     projection_weights: ArrayLike | None = None
