@@ -81,10 +81,10 @@ def _expected_rotations(problem: ClipProblem, frames: slice) -> Term:
     skeleton, settings = problem.skeleton, problem.settings
     trust = problem.evidence.rotation_weights[frames]
     hinted = trust > 0.0
-    sigma = np.where(
-        hinted, settings.rotation_sigma / np.sqrt(np.where(hinted, trust, 1.0)), settings.rest_sigma
-    )
-    precision = joint_precision(skeleton, sigma, settings.twist_factor, settings.hinge_factor)
+    # Hints are as sure about one axis as about another.
+    expected = trust[..., None, None] * np.eye(3) / settings.rotation_sigma**2
+    rest = joint_precision(skeleton, settings.rest_sigma, settings.twist_factor, settings.hinge_factor)
+    precision = np.where(hinted[..., None, None], expected, rest)
     if problem.usual is not None:
         known = ~hinted
         known[:, skeleton.roots] = False

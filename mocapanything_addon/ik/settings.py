@@ -30,14 +30,14 @@ class IKSettings:
     least_surface_sigma: float = 0.005
     surface_loss: float = 4.0
     """Geman-McClure threshold, standard deviations."""
-    rotation_sigma: float = 0.26
-    """Of the expected rotations."""
+    rotation_sigma: float = 0.15
+    """Of the expected rotations, about each axis."""
     direction_sigma: float = 0.1
     """Of the directions of bones."""
     rest_sigma: float = 1.0
     """Of the pull to rest where no rotation is expected."""
     twist_factor: float = 0.5
-    """Sigma of a bone's twist against its swing, for both pulls and for acceleration."""
+    """Sigma of a bone's twist against its swing, for the pull to rest and for acceleration."""
     hinge_factor: float = 0.5
     """Sigma of bending out of the plane in which a bone is bent at rest, for the pull to rest."""
     acceleration_sigma: float = 0.12

@@ -224,3 +224,17 @@ def test_a_twist_term_leaves_swings_free() -> None:
     term = Twist(skeleton, 0.35)
     assert term.cost(State(skeleton, swung)) == pytest.approx(0.0, abs=1e-12)
     assert term.cost(State(skeleton, twisted)) == pytest.approx(2.0)
+
+
+def test_bending_out_of_the_plane_of_rest_is_held_more_firmly() -> None:
+    # An arm whose elbow is bent about z by 30 degrees, and a straight finger.
+    bent = np.array([np.cos(np.pi / 6.0), np.sin(np.pi / 6.0), 0.0])
+    places = [[0, 0, 0], [1, 0, 0], np.array([1, 0, 0]) + bent, np.array([1, 0, 0]) + 2.0 * bent]
+    places.append(np.array([1, 0, 0]) + 3.0 * bent)
+    arm = Skeleton(list("abcde"), np.arange(5) - 1, places, np.tile([1.0, 0.0, 0.0, 0.0], (5, 1)))
+    precision = joint_precision(arm, 2.0, 0.5, hinge_factor=0.25)
+    elbow, across = precision[1], np.cross([0.0, 0.0, 1.0], bent)
+    assert [0.0, 0.0, 1.0] @ elbow @ [0.0, 0.0, 1.0] == pytest.approx(0.25)
+    assert across @ elbow @ across == pytest.approx(0.25 * 16.0)
+    assert bent @ elbow @ bent == pytest.approx(0.25 * 4.0)
+    assert np.allclose(precision[[0, 2, 3, 4]], joint_precision(arm, 2.0, 0.5)[[0, 2, 3, 4]])
