@@ -21,6 +21,7 @@ from .settings import IKSettings
 from .skeleton import Skeleton
 from .solve import Progress, solve
 from .start import geometric_start
+from .stuck_frames import free_stuck_frames
 from .surface_start import depths_of_rigid_body, start_with_points
 from .swaps import undo_swaps
 from .target import Target
@@ -98,6 +99,8 @@ def solve_clip(
     again = noisy or settings.find_contacts or any(c.point is None for c in contacts)
     rounds = (3 if noisy else 2) if again else 1
     solved = _solved(problem, motion, fixed, widths, contacts, _part_of(progress, 0, rounds))
+    freed = free_stuck_frames(problem, solved.motion, fixed, widths, contacts)
+    solved = solved._replace(motion=freed)
     for number in range(1, rounds):
         # What a solution tells of the evidence lets the next one make more of it.
         widths = widths_after(problem, widths, solved.motion)

@@ -74,31 +74,7 @@ def _climbed(moments: Array, nearest: Array, lowest: Array, highest: Array) -> A
         reach = np.where(bounded, 0.3 * (highest - lowest), 0.5 * np.pi)
     corners = middle + np.array(list(product((-1.0, 1.0), repeat=3)))[:, None] * reach
     angles = np.clip(np.concatenate([[nearest, other], corners]), lowest, highest)
-    m = np.moveaxis(moments, 0, -1)
-    for _ in range(SWEEPS):
-        # B = Rz Ry Rx. For each angle, the other two turns are taken off the moments, as far as it matters.
-        sine, cosine = np.sin(angles), np.cos(angles)
-        (sa, ca), (sb, cb) = (sine[..., 0], cosine[..., 0]), (sine[..., 1], cosine[..., 1])
-        # Of M Rx^T Ry^T the upper left corner.
-        across = [sb * (sa * m[r, 1] + ca * m[r, 2]) + cb * m[r, 0] for r in (0, 1)]
-        upward = [ca * m[r, 1] - sa * m[r, 2] for r in (0, 1)]
-        angles[..., 2] = _best_angle(
-            across[0] + upward[1], across[1] - upward[0], lowest[:, 2], highest[:, 2]
-        )
-        sc, cc = np.sin(angles[..., 2]), np.cos(angles[..., 2])
-        # Rz^T M.
-        first = [cc * m[0, k] + sc * m[1, k] for k in range(3)]
-        second = [cc * m[1, k] - sc * m[0, k] for k in range(3)]
-        angles[..., 1] = _best_angle(
-            first[0] + sa * m[2, 1] + ca * m[2, 2],
-            sa * first[1] + ca * first[2] - m[2, 0],
-            lowest[:, 1],
-            highest[:, 1],
-        )
-        sb, cb = np.sin(angles[..., 1]), np.cos(angles[..., 1])
-        # Ry^T Rz^T M.
-        third = [sb * first[k] + cb * m[2, k] for k in range(3)]
-        angles[..., 0] = _best_angle(second[1] + third[2], third[1] - second[2], lowest[:, 0], highest[:, 0])
+    angles = euler.climbed(angles, moments, lowest, highest, SWEEPS)
     value = np.einsum("snij,nij->sn", euler.matrix_from_angles(angles), moments)
     return angles[value.argmax(axis=0), np.arange(len(nearest))]
 
@@ -152,14 +128,7 @@ def _best_twist(swing: Array, moments: Array, ranges: Array) -> Array:
     swung = cone.matrix_from_coordinates(cone.Coordinates(swing, np.zeros(len(swing))))
     inner = np.swapaxes(swung, -1, -2) @ moments
     cosine, sine = inner[:, 0, 0] + inner[:, 2, 2], inner[:, 0, 2] - inner[:, 2, 0]
-    return _best_angle(cosine, sine, ranges[:, 0], ranges[:, 1])
-
-
-def _best_angle(cosine: Array, sine: Array, lowest: Array, highest: Array) -> Array:
-    """The angle in its range at which cosine cos + sine sin is largest."""
-    best = euler.nearest_turn(np.arctan2(sine, cosine), lowest, highest)
-    # Outside its range the nearest end is the best: the value falls evenly to both sides, half a turn far.
-    return np.clip(best, lowest, highest)
+    return euler.best_angle(cosine, sine, ranges[:, 0], ranges[:, 1])
 
 
 def _value(coordinates: cone.Coordinates, moments: Array) -> Array:

@@ -90,3 +90,54 @@ def _split_at_gimbal(
     new_a = np.clip(free_a, lowest[..., 0], highest[..., 0])
     new_c = held_c + sign * (new_a - free_a)
     return np.where(gimbal, new_a, a), np.where(gimbal, new_c, c)
+
+
+def climbed(angles: Array, moments: Array, lowest: Array, highest: Array, sweeps: int) -> Array:
+    """Angles in their ranges whose rotation B agrees better with a matrix M: tr(B^T M) never falls.
+
+    One angle at a time is set to its best value, which has a closed form. With M a rotation this leads
+    towards the nearest rotation within the ranges.
+
+    Args:
+        angles: (..., 3) in their ranges.
+        moments: (..., 3, 3) M; broadcast over the leading shape, as all below.
+        lowest: (..., 3) ends of the ranges.
+        highest: (..., 3).
+        sweeps: over the three angles.
+    """
+    angles = angles.copy()
+    m = np.moveaxis(moments, (-2, -1), (0, 1))
+    for _ in range(sweeps):
+        # B = Rz Ry Rx. For each angle, the other two turns are taken off the moments, as far as it matters.
+        sine, cosine = np.sin(angles), np.cos(angles)
+        (sa, ca), (sb, cb) = (sine[..., 0], cosine[..., 0]), (sine[..., 1], cosine[..., 1])
+        # Of M Rx^T Ry^T the upper left corner.
+        across = [sb * (sa * m[r, 1] + ca * m[r, 2]) + cb * m[r, 0] for r in (0, 1)]
+        upward = [ca * m[r, 1] - sa * m[r, 2] for r in (0, 1)]
+        angles[..., 2] = best_angle(
+            across[0] + upward[1], across[1] - upward[0], lowest[..., 2], highest[..., 2]
+        )
+        sc, cc = np.sin(angles[..., 2]), np.cos(angles[..., 2])
+        # Rz^T M.
+        first = [cc * m[0, k] + sc * m[1, k] for k in range(3)]
+        second = [cc * m[1, k] - sc * m[0, k] for k in range(3)]
+        angles[..., 1] = best_angle(
+            first[0] + sa * m[2, 1] + ca * m[2, 2],
+            sa * first[1] + ca * first[2] - m[2, 0],
+            lowest[..., 1],
+            highest[..., 1],
+        )
+        sb, cb = np.sin(angles[..., 1]), np.cos(angles[..., 1])
+        # Ry^T Rz^T M.
+        third = [sb * first[k] + cb * m[2, k] for k in range(3)]
+        angles[..., 0] = best_angle(
+            second[1] + third[2], third[1] - second[2], lowest[..., 0], highest[..., 0]
+        )
+    return angles
+
+
+def best_angle(cosine: Array, sine: Array, lowest: Array, highest: Array) -> Array:
+    """The angle in its range at which cosine cos + sine sin is largest."""
+    best = nearest_turn(np.arctan2(sine, cosine), lowest, highest)
+    # Outside its range the nearest end is the best: the value falls evenly to both sides, half a turn far.
+    return np.clip(best, lowest, highest)
