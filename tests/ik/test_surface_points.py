@@ -92,7 +92,7 @@ def test_noisy_points_still_show_the_pose(noise: float, most: float) -> None:
     rest.local_rotations[:, 0] = MOTION.local_rotations[:, 0]
     at_rest = np.linalg.norm(forward(BODY, rest).positions - TRUTH.positions, axis=-1).mean() / BODY.size
     assert away < min(most, 0.5 * at_rest)
-    assert angle < 12.0
+    assert angle < 14.0
 
 
 def test_a_point_without_depth_still_counts_by_its_pixel() -> None:
