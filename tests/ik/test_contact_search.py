@@ -111,3 +111,29 @@ def test_an_open_contact_is_held_where_the_joint_is() -> None:
     assert np.linalg.norm(contact.point - POSITIONS[10, TOES[0]]) < 0.01 * BODY.size
     slip = np.linalg.norm(solution.positions[7:18, TOES[0]] - contact.point, axis=-1)
     assert slip.max() < 0.002 * BODY.size
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_the_shortest_clips_are_solved_with_everything_on(frames: int) -> None:
+    target = Target(POSITIONS[:frames], ground=FLOOR, up=UP, contacts=[Contact(TOES[1], 0, 99)])
+    solution = solve_clip(BODY, target, 24.0, IKSettings(find_contacts=True))
+    assert np.linalg.norm(solution.positions - POSITIONS[:frames], axis=-1).max() < 0.01 * BODY.size
+
+
+def test_a_clip_with_holes_is_solved_with_everything_on() -> None:
+    seen = noisy(7)
+    seen[np.random.default_rng(7).random(SEEN.shape) < 0.2] = np.nan
+    seen[20:24] = np.nan
+    target = Target(seen, ground=FLOOR, contacts=[Contact(TOES[1], 200, 210)])
+    solution = solve_clip(BODY, target, 24.0, IKSettings(find_contacts=True))
+    assert np.isfinite(solution.local_rotations).all()
+    assert all(contact.joint not in TOES or contact.last < 60 for contact in solution.contacts)
+    away = np.linalg.norm(solution.positions - POSITIONS, axis=-1)
+    assert away[np.r_[:20, 24:60]].mean() < 0.015 * BODY.size
+
+
+def test_a_clip_nobody_saw_has_no_contacts() -> None:
+    unseen = Target(np.full_like(POSITIONS, np.nan), up=UP)
+    solution = solve_clip(BODY, unseen, 24.0, IKSettings(find_contacts=True))
+    assert solution.contacts == ()
+    assert np.allclose(solution.positions, BODY.rest_positions, atol=1e-9)
