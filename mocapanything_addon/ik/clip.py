@@ -95,7 +95,7 @@ def solve_clip(
     motion, fixed = pinned_unknowns(skeleton, _start(problem, widths), target.pins)
     contacts = list(target.contacts)
     noisy = widths.position > settings.least_position_sigma * skeleton.size
-    noisy |= problem.points is not None
+    noisy |= problem.points is not None or bool((problem.evidence.rotation_weights > 0.0).any())
     again = noisy or settings.find_contacts or any(c.point is None for c in contacts)
     rounds = (3 if noisy else 2) if again else 1
     solved = _solved(problem, motion, fixed, widths, contacts, _part_of(progress, 0, rounds))
