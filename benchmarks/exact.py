@@ -11,9 +11,9 @@ import numpy as np
 from mocapanything_addon.ik.kinematics import forward
 
 from .cases import Case, true_positions
-from .comparison import COLUMNS, Evidence, compare
+from .comparison import COLUMNS, Evidence, Score, compare
 from .ranges import limited_skeleton
-from .report import Table
+from .report import Cell, Table
 from .rivals import Solve
 
 NOTE = (
@@ -24,18 +24,33 @@ NOTE = (
 
 
 def exact_tables(cases: Sequence[Case], methods: dict[str, Solve]) -> list[Table]:
-    """One table: without ranges, within ranges, without tails."""
+    """Without ranges, within ranges, without tails; then the first of these rig by rig."""
     frames = max(len(case.truth.root_translation) for case in cases)
     table = Table("exact", "Exact positions", COLUMNS, NOTE.format(frames=frames))
     check(cases)
-    compare(table, "", cases, methods, all_seen)
+    scores = compare(table, "", cases, methods, all_seen)
     limited = [replace(case, skeleton=limited_skeleton(case)) for case in cases]
     own = {name: solve for name, solve in methods.items() if name.startswith("ours")}
     compare(table, "within ranges: ", limited, own, all_seen)
     with_tails = [case for case in cases if case.is_tail.any()]
     few = {name: solve for name, solve in methods.items() if name in ("ours", "V1-style IK", "GRACE")}
     compare(table, "tails unseen: ", with_tails, few, tails_unseen)
-    return [table]
+    return [table, rig_table(cases, scores)]
+
+
+def rig_table(cases: Sequence[Case], scores: dict[str, Score]) -> Table:
+    """Which rigs the errors come from."""
+    shown = [name for name in ("ours", "V1-style IK", "GRACE") if name in scores]
+    figures = ("position cm", "L deg", "twist D deg")
+    columns = ("rig: clip", "joints", *(f"{name}, {figure}" for name in shown for figure in figures))
+    table = Table("exact_rigs", "Exact positions, rig by rig", columns, "Without ranges.")
+    for number, case in enumerate(cases):
+        row: list[Cell] = [case.name, case.skeleton.joint_count]
+        for name in shown:
+            score = scores[name]
+            row += [score.position[number], score.local[number], score.twist[number]]
+        table.add(*row)
+    return table
 
 
 def check(cases: Sequence[Case]) -> None:

@@ -55,7 +55,7 @@ class Table:
 def shown(cell: Cell) -> str:
     """A number with three significant digits, or the text."""
     if isinstance(cell, str):
-        return cell
+        return cell.replace("|", "\\|")
     if isinstance(cell, int):
         return str(cell)
     if math.isnan(cell):

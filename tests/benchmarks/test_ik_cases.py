@@ -130,9 +130,9 @@ def test_feet_are_planted_while_they_stand():
 def test_tables_are_written_as_shown(tmp_path):
     table = Table("some", "Some", ("method", "cm"))
     table.add("ours", 0.12345)
-    table.add("none", float("nan"))
+    table.add("Armature|Walk", float("nan"))
     with pytest.raises(ValueError, match="1 cells for the 2 columns"):
         table.add("ours")
     table.write(tmp_path)
-    assert "| ours | 0.123 |\n| none | – |" in (tmp_path / "some.md").read_text(encoding="utf-8")
+    assert "| ours | 0.123 |\n| Armature\\|Walk | – |" in (tmp_path / "some.md").read_text(encoding="utf-8")
     assert (tmp_path / "some.csv").read_text(encoding="utf-8").splitlines()[1] == "ours,0.12345"
