@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from .skeleton import Skeleton
     from .target import Pin, SurfacePoints, Target
     from .terms.contacts import Contact
+    from .terms.ground import Ground
 
 _MODULES = {
     "Camera": ".camera",
     "Contact": ".terms.contacts",
+    "Ground": ".terms.ground",
     "IKSettings": ".settings",
     "Motion": ".motion",
     "Pin": ".target",
@@ -37,6 +39,7 @@ _MODULES = {
 __all__ = [
     "Camera",
     "Contact",
+    "Ground",
     "IKSettings",
     "Motion",
     "Pin",
