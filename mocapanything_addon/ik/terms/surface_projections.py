@@ -61,7 +61,7 @@ class SurfaceProjections:
             slopes = self._across(slopes / sigma[..., None], some)
             trust = np.sqrt(weights * self.loss.weight((away**2).sum(-1)))[:, None]
             rows = surface.geometric_rows(triangles, barycentric, slopes * trust[..., None])
-            system.add_geometric(state, frame, rows, (trust * away).reshape(-1))
+            system.add_geometric(frame, rows, (trust * away).reshape(-1))
             total += float(self._costs(away, weights).sum())
         return 0.5 * total
 
