@@ -12,14 +12,17 @@ from mocapanything_addon.ik.kinematics import forward
 
 from .cases import Case, true_positions
 from .comparison import COLUMNS, Evidence, Score, compare
+from .known_poses import add_known_poses_rows
 from .ranges import limited_skeleton
 from .report import Cell, Table
 from .rivals import Solve
 
 NOTE = (
     "Every joint's true position, up to {frames} frames a rig. Ranges come from all clips of a rig and 5 "
-    "degrees of room; only ours keeps them. Tails unseen: the ends of leaf bones are not given, as in the "
-    "papers; their bones are then not observed at all, and the position columns count those ends."
+    "degrees of room; only ours keeps them. Other clips known: rigs with two or more clips in which the "
+    "window does not occur; ours gets their poses, the others the poses' mean as a hint. Tails unseen: the "
+    "ends of leaf bones are not given, as in the papers; their bones are then not observed at all, and the "
+    "position columns count those ends."
 )
 
 
@@ -32,6 +35,10 @@ def exact_tables(cases: Sequence[Case], methods: dict[str, Solve]) -> list[Table
     limited = [replace(case, skeleton=limited_skeleton(case)) for case in cases]
     own = {name: solve for name, solve in methods.items() if name.startswith("ours")}
     compare(table, "within ranges: ", limited, own, all_seen)
+    told = {
+        name: solve for name, solve in methods.items() if name in ("ours", "V1-style IK", "GRACE", "mink")
+    }
+    add_known_poses_rows(table, cases, told)
     with_tails = [case for case in cases if case.is_tail.any()]
     few = {name: solve for name, solve in methods.items() if name in ("ours", "V1-style IK", "GRACE")}
     compare(table, "tails unseen: ", with_tails, few, tails_unseen)

@@ -11,6 +11,7 @@ from small_packs import small_pack
 
 from benchmarks.bone_axes import rest_rotations
 from benchmarks.cases import case_from_pack, pack_cases, tree_case, true_positions
+from benchmarks.known_poses import mean_pose, other_clips
 from benchmarks.metrics import BoneClass, bone_classes, errors, twist_and_swing
 from benchmarks.noise import corrupted
 from benchmarks.planted import planted_runs, skate
@@ -58,6 +59,13 @@ def test_ranges_hold_the_truth():
         limited = limited_skeleton(case)
         assert limited.is_limited[limited.moving[1:]].any()
         assert limit_violation(limited, case.truth) < 1e-9
+
+
+def test_other_clips_are_those_without_the_window():
+    case = case_from_pack(small_pack(), 8)
+    (still,) = other_clips(case)
+    assert still == pytest.approx(small_pack().clips[0].rotations, abs=1e-6)
+    assert mean_pose(case, [still]) == pytest.approx(np.tile([1.0, 0.0, 0.0, 0.0], (8, 7, 1)), abs=1e-6)
 
 
 def test_classes_count_children_but_not_tails():
