@@ -14,12 +14,12 @@ from . import rotations
 from .clip_problem import ClipProblem
 from .clip_terms import clip_terms
 from .contact_search import find_contacts
-from .kinematics import forward
-from .limits.ranges import limit_violation
+from .kinematics import State, forward
+from .limits.ranges import inside_limits, limit_violation
 from .motion import Motion
 from .settings import IKSettings
 from .skeleton import Skeleton
-from .solve import Progress, solve
+from .solve import Progress, SolveSettings, solve
 from .start import geometric_start
 from .stuck_frames import free_stuck_frames
 from .surface_start import depths_of_rigid_body, start_with_points
@@ -32,6 +32,10 @@ from .widths import Widths, adapted_smoothness, first_widths, widths_after
 Array = NDArray[np.float64]
 WINDOW_VALUES = 1 << 26
 """Most numbers in memory at once (512 MiB); longer clips are solved in windows."""
+ROUGH = 1e-3
+"""Sizes of the skeleton a position is taken to be off at least in the first solve."""
+FIRST_TOLERANCE = 10.0
+"""The first of several solves ends this many times earlier."""
 VALUES_PER_JOINT = 400
 """Numbers that a joint takes in each frame while a step is found."""
 WINDOW_OVERLAP = 8
@@ -92,15 +96,22 @@ def solve_clip(
     if settings.undo_swaps:
         problem, swapped = _without_swaps(problem)
     widths = first_widths(problem)
-    motion, fixed = pinned_unknowns(skeleton, _start(problem, widths), target.pins)
+    motion, fixed = pinned_unknowns(skeleton, _best_start(problem, widths), target.pins)
     contacts = list(target.contacts)
     noisy = widths.position > settings.least_position_sigma * skeleton.size
     noisy |= problem.points is not None or bool((problem.evidence.rotation_weights > 0.0).any())
     again = noisy or settings.find_contacts or any(c.point is None for c in contacts)
+    # Exact evidence is taken less seriously at first: limits and exactness together leave narrow ways.
+    firm, widths = widths, replace(widths, position=max(widths.position, ROUGH * skeleton.size))
+    again |= firm.position < widths.position
     rounds = (3 if noisy else 2) if again else 1
-    solved = _solved(problem, motion, fixed, widths, contacts, _part_of(progress, 0, rounds))
+    solver = settings.solver
+    if rounds > 1:
+        solver = replace(solver, tolerance=FIRST_TOLERANCE * solver.tolerance)
+    solved = _solved(problem, motion, fixed, widths, contacts, solver, _part_of(progress, 0, rounds))
     freed = free_stuck_frames(problem, solved.motion, fixed, widths, contacts)
     solved = solved._replace(motion=freed)
+    widths = replace(widths, position=firm.position)
     for number in range(1, rounds):
         # What a solution tells of the evidence lets the next one make more of it.
         widths = widths_after(problem, widths, solved.motion)
@@ -109,7 +120,7 @@ def solve_clip(
         if number == rounds - 1:
             contacts = _contacts(problem, solved.motion, contacts)
         part = _part_of(progress, number, rounds)
-        solved = _solved(problem, solved.motion, fixed, widths, contacts, part)
+        solved = _solved(problem, solved.motion, fixed, widths, contacts, settings.solver, part)
     return _solution(problem, solved, contacts, swapped)
 
 
@@ -146,7 +157,25 @@ class _Solved(NamedTuple):
     converged: bool
 
 
-def _start(problem: ClipProblem, widths: Widths) -> Motion:
+def _best_start(problem: ClipProblem, widths: Widths) -> Motion:
+    """From geometry, or from the hints where those agree better with all that is known."""
+    motion = _geometric_start(problem, widths)
+    hinted = problem.evidence.rotation_weights > 0.0
+    if not hinted.any():
+        return motion
+    hints = rotations.matrix_from_quaternion(problem.evidence.rotations)
+    turned = np.where(hinted[..., None, None], hints, motion.local_rotations)
+    expected = inside_limits(problem.skeleton, replace(motion, local_rotations=turned))
+    terms = clip_terms(problem, widths, (), slice(0, motion.frame_count))
+
+    def cost(start: Motion) -> float:
+        state = State(problem.skeleton, start)
+        return sum(term.cost(state) for term in terms)
+
+    return min(motion, expected, key=cost)
+
+
+def _geometric_start(problem: ClipProblem, widths: Widths) -> Motion:
     """From geometry alone."""
     skeleton, evidence, settings = problem.skeleton, problem.evidence, problem.settings
     hints = problem.expected_rotations()
@@ -182,6 +211,7 @@ def _solved(
     fixed: NDArray[np.bool_],
     widths: Widths,
     contacts: Sequence[Contact],
+    solver: SolveSettings,
     progress: Progress | None,
 ) -> _Solved:
     """The clip solved in as many windows as memory asks for."""
@@ -196,7 +226,7 @@ def _solved(
             problem.skeleton,
             motion[frames],
             clip_terms(problem, widths, contacts, frames),
-            problem.settings.solver,
+            solver,
             held,
             _part_of(progress, number, len(windows)),
         )

@@ -16,7 +16,7 @@ class IKSettings:
 
     position_sigma: float | None = None
     """None: from how much the distance of neighbouring joints changes."""
-    least_position_sigma: float = 0.001
+    least_position_sigma: float = 0.0001
     position_loss: float = 2.5
     """Huber threshold, standard deviations."""
     projection_sigma: float = 3.0

@@ -139,12 +139,13 @@ def step(
     state = State(skeleton, inside_limits(skeleton, motion))
     system, costs = linearise(state, terms)
     change, _ = _limited_step(state, system, settings, settings.damping, held)
+    turns = np.repeat(~skeleton.block_translates, 3)
     report = StepReport(
         sum(costs),
         costs,
         system.predicted_change(change),
-        float(np.abs(change[:, 3:]).max(initial=0.0)),
-        float(np.abs(change[:, :3]).max(initial=0.0)),
+        float(np.abs(change[:, turns]).max(initial=0.0)),
+        float(np.abs(change[:, ~turns]).max(initial=0.0)),
     )
     return apply_step(state, change), report
 
@@ -221,13 +222,12 @@ def _limited_step(
 ) -> BoundedStep:
     """The system's step within ranges and the settings' largest turn and translation."""
     skeleton = state.skeleton
-    scales = np.full(skeleton.parameter_count, settings.turn_scale)
-    scales[:3] = settings.translation_scale * skeleton.size
+    moves = skeleton.block_translates
+    scales = np.where(moves, settings.translation_scale * skeleton.size, settings.turn_scale).repeat(3)
     scales[3:6] = settings.root_turn_scale
     change, settled = bounded_step(state, system, level / scales**2, held, enough)
-    turns = np.linalg.norm(change[:, 3:].reshape(len(change), -1, 3), axis=-1).max(axis=1)
-    shift = np.linalg.norm(change[:, :3], axis=1)
-    excess = np.maximum(turns / settings.max_turn, shift / (settings.max_translation * skeleton.size))
+    most = np.where(moves, settings.max_translation * skeleton.size, settings.max_turn)
+    excess = (np.linalg.norm(change.reshape(len(change), -1, 3), axis=-1) / most).max(axis=1)
     share = 1.0 / np.maximum(excess, 1.0)
     if system.reach:
         # A frame that goes less far holds its neighbours back, or the step would tear the motion apart.

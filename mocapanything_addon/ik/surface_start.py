@@ -53,6 +53,8 @@ def start_with_points(
         np.concatenate([skeleton.limits, free]),
         np.concatenate([skeleton.locks, np.zeros((points, 3), bool)]),
         np.concatenate([skeleton.can_translate, np.zeros(points, bool)]),
+        swing_limits=np.concatenate([skeleton.swing_limits, np.full((points, 2), np.inf)]),
+        twist_limits=np.concatenate([skeleton.twist_limits, free[:, 0]]),
     )
     rest = np.broadcast_to(np.eye(3), (len(targets), points, 3, 3))
     motion = geometric_start(

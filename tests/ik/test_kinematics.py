@@ -77,7 +77,9 @@ def test_composite_information_equals_the_plain_product(seed: int) -> None:
     system = NormalEquations(state)
     add_joint_information(state, system, information, gradient)
     jacobian = joint_jacobian(state, np.arange(12))
-    assert np.allclose(system.frame_blocks(), np.einsum("tjap,tjab,tjbq->tpq", jacobian, information, jacobian))
+    assert np.allclose(
+        system.frame_blocks(), np.einsum("tjap,tjab,tjbq->tpq", jacobian, information, jacobian)
+    )
     assert np.allclose(system.gradient, np.einsum("tjap,tja->tp", jacobian, gradient))
 
 

@@ -11,6 +11,9 @@ from ..skeleton import Skeleton
 from . import cone, euler
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-9
+SWEEPS = 3
+"""Over the angles of a joint that is outside its ranges."""
 
 
 def turns_in_bone_axes(skeleton: Skeleton, joints: NDArray, local_rotations: Array) -> Array:
@@ -68,8 +71,8 @@ def translation_violation(skeleton: Skeleton, motion: Motion) -> float:
 
 
 def clamped(skeleton: Skeleton, joints: NDArray[np.int64], local_rotations: Array) -> Array:
-    """Rotations (T, n, 3, 3) of n joints: angles outside their range go to its nearest end, swings to the
-    nearest point of their ellipse, locked angles to rest.
+    """Rotations (T, n, 3, 3) of n joints, those outside their ranges put inside: Euler angles to where the
+    rotation is nearest, swings to the nearest point of their ellipse, twists to the nearer end.
     """
     limited, cones = skeleton.is_limited[joints], skeleton.is_cone[joints]
     if not (limited.any() or cones.any()):
@@ -79,7 +82,7 @@ def clamped(skeleton: Skeleton, joints: NDArray[np.int64], local_rotations: Arra
         some = joints[limited]
         lowest, highest = skeleton.lowest_angles[some], skeleton.highest_angles[some]
         turned = turns_in_bone_axes(skeleton, some, local_rotations[:, limited])
-        angles = np.clip(euler.angles_from_matrix(turned, lowest, highest), lowest, highest)
+        angles = _nearest_angles(turned, lowest, highest)
         result[:, limited] = local_from_bone_axes(skeleton, some, euler.matrix_from_angles(angles))
     if cones.any():
         some = joints[cones]
@@ -88,6 +91,18 @@ def clamped(skeleton: Skeleton, joints: NDArray[np.int64], local_rotations: Arra
         kept = cone.inside(cone.coordinates_from_matrix(turned, widths, ranges), widths, ranges)
         result[:, cones] = local_from_bone_axes(skeleton, some, cone.matrix_from_coordinates(kept))
     return result
+
+
+def _nearest_angles(turned: Array, lowest: Array, highest: Array) -> Array:
+    """(T, n, 3) angles in their ranges of rotations near to (T, n, 3, 3)."""
+    wanted = euler.angles_from_matrix(turned, lowest, highest)
+    angles = np.clip(wanted, lowest, highest)
+    outside = (np.abs(angles - wanted) > ROUNDING).any(axis=-1)
+    if outside.any():
+        # Where two axes are far from a right angle, cutting off one angle alone leads far away.
+        lowest, highest = (np.broadcast_to(ends, angles.shape)[outside] for ends in (lowest, highest))
+        angles[outside] = euler.climbed(angles[outside], turned[outside], lowest, highest, SWEEPS)
+    return angles
 
 
 def inside_limits(skeleton: Skeleton, motion: Motion) -> Motion:
