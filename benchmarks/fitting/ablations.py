@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take one kind of evidence, or one step, away from the fit after its start was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from mocapanything_addon.fit import exchange, fit, sight, track, whole_clip
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _as_it_is(problem: Any, found: Any, *_: Any) -> Any:
+    return found
+
+
+REPLACED: dict[str, tuple[tuple[Any, str, Any], ...]] = {
+    "flow": tuple((module, "FLOW_WEIGHT", 0.0) for module in (track, whole_clip, exchange, fit)),
+    "silhouette": ((sight, "silhouette_observations", _nothing),),
+    "exchange": ((fit, "undo_exchanges", _as_it_is),),
+    "lost limbs": ((sight, "find_lost_limbs", _nothing),),
+}
+"""Module, name in it, and what stands there instead."""
+ABLATIONS = ("", *REPLACED, "expected pose", "average pose", "elevation")
+"""The last three are left out by the run itself: the rest pose is expected, what the start search says of the
+average pose is not used, the camera is not tilted."""
+
+
+@contextmanager
+def without(name: str) -> Iterator[None]:
+    """The fit without one of :data:`REPLACED`; any other name changes nothing."""
+    with ExitStack() as stack:
+        for module, attribute, instead in REPLACED.get(name, ()):
+            stack.enter_context(patch.object(module, attribute, instead))
+        yield

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a capture is given, and what is taken away from it."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocapanything_addon.fit.clip import SubjectClip
+from mocapanything_addon.ik.camera import Camera
+from mocapanything_addon.jobs.rig import Rig
+
+from .filming import Case, View
+from .masks import MASKS
+
+GREY = 128
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One row of the tables."""
+
+    name: str
+    paint: str = "grey"
+    """Of the rig: flat grey, as it was filmed ("own"), or its colours mixed up ("other")."""
+    mask: str = "true"
+    """One of masks.MASKS."""
+    stride: int = 1
+    """Every so many of the 24 frames a second."""
+    camera: str = "known"
+    """"known", "fov" (only its field of view) or "unknown"."""
+    elevation: float | None = None
+    cut_off: bool = False
+    start: str = "search"
+    """"search", "root" (rest pose, root 20 degrees and 10 % wrong) or "pose" (one frame's true pose)."""
+    without: str = ""
+    """One of ablations.ABLATIONS."""
+    networks: bool = False
+    bound: str = ""
+    """Told to the fit from the truth: "average pose" or "correspondences"."""
+
+    def view(self, number: int) -> View:
+        """From where its clips are filmed."""
+        return View(number, self.elevation, self.cut_off)
+
+
+CONDITIONS = (
+    Condition("grey rig"),
+    Condition("rig as filmed", paint="own"),
+    Condition("rig in other colours", paint="other"),
+    Condition("mask eroded", mask="eroded"),
+    Condition("mask dilated", mask="dilated"),
+    Condition("mask with holes", mask="holed"),
+    Condition("mask flickering", mask="flickering"),
+    Condition("12 fps", stride=2),
+    Condition("fov given", camera="fov"),
+    Condition("camera unknown", camera="unknown"),
+    Condition("camera unknown, 30 degrees up", camera="unknown", elevation=30.0),
+    Condition("cut off at the border", cut_off=True),
+    Condition("rough root given", start="root"),
+    Condition("one pose given", start="pose"),
+    Condition("without flow", without="flow"),
+    Condition("without silhouette", without="silhouette"),
+    Condition("without expected pose", without="expected pose"),
+    Condition("without average pose", without="average pose"),
+    Condition("without exchange", without="exchange"),
+    Condition("without lost limbs", without="lost limbs"),
+    Condition("camera unknown, without elevation", camera="unknown", without="elevation"),
+    Condition("networks", networks=True),
+    Condition("networks, rig as filmed", networks=True, paint="own"),
+    Condition("true average pose", bound="average pose"),
+    Condition("true correspondences", bound="correspondences"),
+)
+BY_NAME = {condition.name: condition for condition in CONDITIONS}
+MAIN = ("grey rig",)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What the capture sees of a case."""
+
+    rig: Rig
+    clip: SubjectClip
+    camera: Camera | None
+    fov_degrees: float | None
+
+
+def given(case: Case, condition: Condition) -> tuple[Case, Given]:
+    """The case with the frames that are used, and what is shown of it."""
+    case = every(case, condition.stride)
+    rng = np.random.default_rng(zlib.crc32(f"{case.name} {condition.mask}".encode()))
+    mask = MASKS[condition.mask](case.clip.mask, rng)
+    camera = case.camera
+    fov = float(np.degrees(2.0 * np.arctan(0.5 * max(camera.width, camera.height) / camera.focal)))
+    return case, Given(
+        rig=_painted(case.rig, condition.paint, rng),
+        clip=replace(case.clip, mask=mask),
+        camera=camera if condition.camera == "known" else None,
+        fov_degrees=None if condition.camera == "unknown" else fov,
+    )
+
+
+def every(case: Case, stride: int) -> Case:
+    """Every so many frames of a case."""
+    if stride == 1:
+        return case
+    frames = np.arange(0, case.clip.frame_count, stride)
+    clip = chosen_frames(case.clip, frames)
+    return replace(case, clip=replace(clip, frame_rate=clip.frame_rate / stride), truth=case.truth[::stride])
+
+
+def chosen_frames(clip: SubjectClip, frames: NDArray[np.intp]) -> SubjectClip:
+    """Some frames of a clip."""
+    return replace(
+        clip,
+        times=clip.times[frames],
+        crops=[clip.crops[t] for t in frames],
+        color=clip.color[frames],
+        mask=clip.mask[frames],
+        cut_off=clip.cut_off[frames],
+    )
+
+
+def _painted(rig: Rig, paint: str, rng: np.random.Generator) -> Rig:
+    if paint == "own":
+        return rig
+    colors = np.full_like(rig.vertex_colors, GREY)
+    if paint == "other":
+        # Stripes along the body, which the filmed animal does not have.
+        phase = rig.vertices @ rng.normal(size=(3, 3)) * 9.0 / rig.size + rng.uniform(0.0, 6.0, 3)
+        colors = (127.5 + 100.0 * np.sin(phase)).astype(np.uint8)
+    return replace(rig, vertex_colors=colors)

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Capture one case under one condition, stage by stage as the pipeline does, and measure every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter, process_time
+
+import numpy as np
+
+from mocapanything_addon.fit.evidence.correspondence import Correspondences
+from mocapanything_addon.fit.expected_pose import ExpectedPose
+from mocapanything_addon.fit.fit import find_start, prepare, refine, tilt_camera, track_starts
+from mocapanything_addon.fit.problem import Problem
+from mocapanything_addon.fit.sight import look
+from mocapanything_addon.fit.start import Hypothesis, heading_of, is_uncertain
+from mocapanything_addon.fit.start_poses import StartPose
+from mocapanything_addon.fit.track import Track as Found
+from mocapanything_addon.fit.whole_clip import fit_whole_clip
+from mocapanything_addon.ik import rotations
+from mocapanything_addon.ik.kinematics import State, forward
+from mocapanything_addon.ik.motion import Motion
+from mocapanything_addon.jobs.settings import Quality
+from mocapanything_addon.worker.pipeline import LAST_ROUNDS
+from samples.metrics import Joints, Track, constant_floor, rest_floor
+
+from .ablations import without
+from .clips import ClipSpec
+from .conditions import Condition, every, given
+from .figures import RIGHT_HEADING, Errors, errors, headings_apart, in_true_world
+from .filming import Case, filmed
+from .pictures import draw
+
+STAGES = ("start", "tracking", "full")
+ROOT_ANGLE, ROOT_SHIFT = np.radians(20.0), 0.1
+"""How wrong a rough root is: turned about the vertical, and farther away."""
+
+
+@dataclass(frozen=True)
+class StartFigures:
+    """Of the start search alone."""
+
+    heading: float
+    """Degrees that the best hypothesis is turned against the truth in its frame."""
+    right_at: int
+    """Place in the ranking of the first hypothesis that faces right; -1 where none does."""
+    uncertain: bool
+    frame: int
+    pose: str
+    """What the best hypothesis was searched from."""
+    score: float
+    overlap: float
+    hypotheses: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All figures of one case."""
+
+    case: str
+    kind: str
+    condition: str
+    frames: int
+    start: StartFigures
+    errors: dict[str, Errors]
+    """"rest", "constant" (floors), then "start" (its pose held), "tracking", "full" as far as it went."""
+    seconds: dict[str, float]
+    """Processor time a frame of "start", "tracking", "full", each without those before it."""
+    wall: float
+    """Seconds a frame of everything, on the clock."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one worker process does."""
+
+    spec: ClipSpec
+    view: int
+    condition: Condition
+    last_stage: str
+    frames: int
+    packs: Path
+    cache: Path
+    pictures: Path | None = None
+    seed: int = 0
+    stride: int = 1
+    """On top of the condition's."""
+
+
+def run(task: Task) -> Outcome:
+    """Film (or read) the case, capture and measure it."""
+    case = filmed(task.spec, task.condition.view(task.view), task.packs, task.frames, task.cache)
+    case = every(case, task.stride)
+    return capture(case, task.condition, task.last_stage, seed=task.seed, pictures=task.pictures)
+
+
+def capture(
+    case: Case, condition: Condition, last_stage: str, *, seed: int = 0, pictures: Path | None = None
+) -> Outcome:
+    """Capture a case.
+
+    Args:
+        case: As filmed.
+        condition: What the fit is given.
+        last_stage: Of :data:`STAGES`.
+        seed: Of everything that is drawn by chance.
+        pictures: Folder for a picture of the result; None for none.
+    """
+    case, seen = given(case, condition)
+    truth, joints = case.track, Joints.of_rig(case.rig)
+    frames = case.clip.frame_count
+    began, clock = perf_counter(), process_time()
+    seconds: dict[str, float] = {}
+
+    def took(stage: str) -> None:
+        nonlocal clock
+        now = process_time()
+        seconds[stage] = (now - clock) / frames
+        clock = now
+
+    problem = prepare(seen.rig, seen.clip, fov_degrees=seen.fov_degrees, seed=seed, camera=seen.camera)
+    problem = _told(problem, case, condition)
+    # What the condition or a bound says of the expected pose must outlive the start search.
+    keep = condition.without in ("average pose", "expected pose") or condition.bound == "average pose"
+    known = given_start(problem, case, condition.start)
+    problem, ranked = find_start(problem, Quality.STANDARD, _quietly, given=known, keep_expected=keep)
+    took("start")
+    figures = {"rest": rest_floor(truth, joints), "constant": constant_floor(truth, joints)}
+    result = {name: errors(track, truth, joints) for name, track in figures.items()}
+    motion = _held(ranked[0], frames)
+    result["start"] = errors(_track(problem, motion, case), truth, joints, ranked[0].overlap)
+    search = start_figures(problem, ranked, case)
+    if last_stage != "start":
+        with without(condition.without):
+            tilts = seen.camera is None and condition.without != "elevation"
+            found = track_starts(problem, ranked, Quality.STANDARD, _quietly)
+            if tilts:
+                problem, found = tilt_camera(problem, found)
+            took("tracking")
+            result["tracking"] = _errors(problem, found, case, truth, joints)
+            if last_stage == "full":
+                problem, found = _full(problem, found, case, condition, tilts)
+                took("full")
+                result["full"] = _errors(problem, found, case, truth, joints)
+        motion = found.motion
+    wall = (perf_counter() - began) / frames
+    if pictures is not None:
+        draw(pictures / f"{case.name}, {condition.name}.png", problem, motion, case)
+    return Outcome(case.name, case.kind, condition.name, frames, search, result, seconds, wall)
+
+
+def _full(
+    problem: Problem, found: Found, case: Case, condition: Condition, tilts: bool
+) -> tuple[Problem, Found]:
+    """As worker/pipeline.py goes on after the tracking."""
+    found = refine(problem, found, Quality.STANDARD, _quietly)
+    if tilts:
+        problem, found = tilt_camera(problem, found)
+    if condition.networks:
+        from mocapanything_addon.models.networks import Networks  # torch takes seconds to load
+        from mocapanything_addon.worker.proposals import propose
+
+        pose = forward(problem.body.skeleton, found.motion)
+        networks = Networks.load(device="cpu")
+        problem = propose(networks, problem, case.clip, None, pose, _quietly).problem
+    return problem, fit_whole_clip(problem, found.motion, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
+
+
+def _told(problem: Problem, case: Case, condition: Condition) -> Problem:
+    """What a bound tells from the truth, or an ablation leaves unsaid."""
+    if condition.without == "expected pose":
+        return problem.with_expected(ExpectedPose.at_rest(problem.body.stiffness))
+    if condition.bound == "average pose":
+        mean = rotations.nearest_rotation(case.truth.local_rotations.mean(axis=0))
+        return problem.with_expected(problem.expected.around(mean))
+    if condition.bound == "correspondences":
+        return replace(problem, correspondences=_true_correspondences(problem, case.truth))
+    return problem
+
+
+def _true_correspondences(problem: Problem, truth: Motion) -> Sequence[Correspondences]:
+    """Where visible points of the surface really are, as well known as a pixel of the fit."""
+    state = State(problem.body.skeleton, truth)
+    told = []
+    for t in range(truth.frame_count):
+        sight = look(problem, problem.body.skin.at(state, t), t, sigma=1.0)
+        count = len(sight.points)
+        sigma = np.full(count, problem.pixel[t])
+        told.append(Correspondences(t, np.full(count, -1), sight.points, sight.pixels, sigma))
+    return told
+
+
+def given_start(problem: Problem, case: Case, start: str) -> Hypothesis | None:
+    """What the user knows of one frame; None lets the search find it."""
+    if start == "search":
+        return None
+    frame = case.clip.frame_count // 2
+    body = problem.body
+    pose, name = case.truth[frame : frame + 1].copy(), "given"
+    if start == "root":
+        turned = rotations.exp(body.up * ROOT_ANGLE) @ pose.local_rotations[0, 0]
+        local = np.tile(np.eye(3), (1, body.skeleton.joint_count, 1, 1))
+        local[0, 0] = turned
+        place = body.skeleton.rest_positions[0] + pose.root_translation[0]
+        away = problem.camera.position + (1.0 + ROOT_SHIFT) * (place - problem.camera.position)
+        pose = Motion((away - body.skeleton.rest_positions[0])[None], local)
+    base = pose.local_rotations[0].copy()
+    base[0] = np.eye(3)
+    heading = heading_of(body.up, pose.local_rotations[0, 0])
+    return Hypothesis(frame, pose, 0.0, 0.0, heading, StartPose(name, base))
+
+
+def start_figures(problem: Problem, ranked: Sequence[Hypothesis], case: Case) -> StartFigures:
+    """How right the ranking is."""
+    turn = case.camera.rotation.T @ problem.camera.rotation
+    up = Joints.of_rig(case.rig).up
+    apart = [
+        float(
+            headings_apart(turn @ h.pose.local_rotations[:, 0], case.truth.local_rotations[h.frame, :1], up)[
+                0
+            ]
+        )
+        for h in ranked
+    ]
+    right = [place for place, angle in enumerate(apart) if angle <= RIGHT_HEADING]
+    best = ranked[0]
+    return StartFigures(
+        heading=apart[0],
+        right_at=right[0] if right else -1,
+        uncertain=is_uncertain(ranked),
+        frame=best.frame,
+        pose=best.start_pose.name,
+        score=best.score,
+        overlap=best.overlap,
+        hypotheses=len(ranked),
+    )
+
+
+def _errors(problem: Problem, found: Found, case: Case, truth: Track, joints: Joints) -> Errors:
+    seen = problem.frames.has_subject
+    overlap = float(found.overlap[seen].mean()) if seen.any() else 0.0
+    return errors(_track(problem, found.motion, case), truth, joints, overlap)
+
+
+def _track(problem: Problem, motion: Motion, case: Case) -> Track:
+    pose = forward(problem.body.skeleton, motion)
+    return in_true_world(Track(pose.positions, pose.global_rotations), problem.camera, case.camera)
+
+
+def _held(hypothesis: Hypothesis, frames: int) -> Motion:
+    return hypothesis.pose[np.zeros(frames, int)]
+
+
+def _quietly(stage: str, done: int, total: int) -> None:
+    pass
