@@ -22,8 +22,8 @@ SMOOTHING = 1.0
 """Frames, standard deviation of the Gaussian that a motion's velocities are smoothed with."""
 AROUND = 3.0
 """Frames, standard deviation of the Gaussian that squared accelerations are averaged with."""
-LOST = 2.0
-"""Smoothing takes about half of the acceleration of fast motion too."""
+LOST = 1.7
+"""Smoothing takes nearly half of the acceleration of fast motion too."""
 LIVELINESS = (0.01, 2.0)
 """Least and most of the usual acceleration."""
 
