@@ -40,6 +40,8 @@ LEVEL = (2.0, 18.0)
 """Degrees that a camera looks down, usually."""
 APART = 115.0
 """Degrees between the two cameras."""
+FRAMED = 200
+"""Vertices of a mesh, at least, that must all be in view."""
 CUT_SHARE = 0.3
 """Of the subject's width that lies beyond the border in clips that are cut off."""
 
@@ -101,7 +103,9 @@ def place_camera(spec: ClipSpec, subject: Subject, view: View) -> Camera:
     rng = np.random.default_rng(zlib.crc32(spec.name.encode()))
     azimuth, fov = rng.uniform(0.0, 360.0), rng.uniform(*FOV)
     levels = rng.uniform(*LEVEL, 3)
-    points = _vertices(subject)[:, ::3].reshape(-1, 3)
+    vertices = _vertices(subject)
+    thin = int(np.clip(vertices.shape[1] // FRAMED, 1, 3))
+    points = vertices[:, ::thin].reshape(-1, 3)
     camera = frame_points(
         points,
         azimuth=azimuth + APART * view.number,
@@ -111,7 +115,7 @@ def place_camera(spec: ClipSpec, subject: Subject, view: View) -> Camera:
         height=HEIGHT,
         fill=0.9,
     )
-    return _turned_away(camera, _vertices(subject)) if view.cut_off else camera
+    return _turned_away(camera, vertices) if view.cut_off else camera
 
 
 def _turned_away(camera: Camera, vertices: Array) -> Camera:

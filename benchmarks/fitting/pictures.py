@@ -30,8 +30,8 @@ def draw(path: Path, problem: Problem, motion: Motion, case: Case) -> None:
     body, clip = problem.body, case.clip
     frames = (np.array(MOMENTS) * (motion.frame_count - 1)).astype(int)
     sure = np.ones((motion.frame_count, body.skeleton.joint_count))
-    drawn = overlay_frames(body, clip, problem.camera, motion, sure)
-    above = [cv2.resize(image, (SIZE, SIZE)) for t, image in enumerate(drawn) if t in frames]
+    drawn = list(overlay_frames(body, clip, problem.camera, motion, sure))
+    above = [cv2.resize(drawn[t], (SIZE, SIZE)) for t in frames]
     true = [body.skin.at(State(body.skeleton, case.truth), int(t)).vertices for t in frames]
     turn = case.camera.rotation.T @ problem.camera.rotation
     shift = case.camera.rotation.T @ (problem.camera.translation - case.camera.translation)
