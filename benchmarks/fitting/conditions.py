@@ -17,6 +17,8 @@ from .filming import Case, View
 from .masks import MASKS
 
 GREY = 128
+LIMB_SHARE = 0.45
+"""A joint with less than this of the surface on and below it belongs to a limb, a neck or a tail."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Condition:
     name: str
     paint: str = "grey"
     """Of the rig: flat grey, as it was filmed ("own"), or its colours mixed up ("other")."""
+    limbs: float = 1.0
+    """The rig's limbs, neck and tail are so many times as long as those of the filmed creature."""
     mask: str = "true"
     """One of masks.MASKS."""
     stride: int = 1
@@ -51,6 +55,7 @@ CONDITIONS = (
     Condition("grey rig"),
     Condition("rig as filmed", paint="own"),
     Condition("rig in other colours", paint="other"),
+    Condition("limbs 15 % longer", limbs=1.15),
     Condition("mask eroded", mask="eroded"),
     Condition("mask dilated", mask="dilated"),
     Condition("mask with holes", mask="holed"),
@@ -89,8 +94,12 @@ class Given:
 
 
 def given(case: Case, condition: Condition) -> tuple[Case, Given]:
-    """The case with the frames that are used, and what is shown of it."""
+    """The case with the frames that are used, and what is shown of it.
+
+    Where the rig is of another shape, the truth is the filmed motion on that rig.
+    """
     case = every(case, condition.stride)
+    case = replace(case, rig=with_longer_limbs(case.rig, condition.limbs))
     rng = np.random.default_rng(zlib.crc32(f"{case.name} {condition.mask}".encode()))
     mask = MASKS[condition.mask](case.clip.mask, rng)
     camera = case.camera
@@ -122,6 +131,23 @@ def chosen_frames(clip: SubjectClip, frames: NDArray[np.intp]) -> SubjectClip:
         mask=clip.mask[frames],
         cut_off=clip.cut_off[frames],
     )
+
+
+def with_longer_limbs(rig: Rig, factor: float) -> Rig:
+    """The rig with the bones of its limbs, necks and tails ``factor`` times as long; its skin goes along."""
+    count = rig.joint_count
+    own = np.zeros(count)
+    np.add.at(own, rig.skin_joints, rig.skin_weights)
+    for joint in range(count - 1, 0, -1):
+        own[rig.parents[joint]] += own[joint]
+    is_limb = own < LIMB_SHARE * own[0]
+    rest = rig.rest_positions.copy()
+    for joint in range(1, count):
+        parent = rig.parents[joint]
+        stretch = factor if is_limb[parent] else 1.0
+        rest[joint] = rest[parent] + stretch * (rig.rest_positions[joint] - rig.rest_positions[parent])
+    moved = np.einsum("vk,vkd->vd", rig.skin_weights, (rest - rig.rest_positions)[rig.skin_joints])
+    return replace(rig, rest_positions=rest, vertices=(rig.vertices + moved).astype(np.float32))
 
 
 def _painted(rig: Rig, paint: str, rng: np.random.Generator) -> Rig:

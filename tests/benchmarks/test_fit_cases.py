@@ -13,7 +13,7 @@ from small_packs import small_pack
 from benchmarks.fit import main, parse
 from benchmarks.fitting.ablations import ABLATIONS, REPLACED, without
 from benchmarks.fitting.clips import HALVES, ClipSpec, load_clips
-from benchmarks.fitting.conditions import BY_NAME, CONDITIONS, Condition, given
+from benchmarks.fitting.conditions import BY_NAME, CONDITIONS, Condition, given, with_longer_limbs
 from benchmarks.fitting.figures import errors, in_true_world
 from benchmarks.fitting.filming import Case, View, filmed
 from benchmarks.fitting.masks import MASKS
@@ -201,6 +201,17 @@ def test_conditions_give_no_more_than_they_say(case):
     assert seen.clip.frame_count == thin.truth.frame_count == 3
     assert seen.clip.frame_rate == 12.0
     assert seen.clip.times == pytest.approx([0.0, 2 / 24, 4 / 24])
+
+
+def test_longer_limbs_take_their_skin_along(case):
+    rig = with_longer_limbs(case.rig, 1.15)
+    lengths = np.linalg.norm(np.stack([rig.offsets, case.rig.offsets]), axis=-1)
+    ratio = lengths[0, 1:] / lengths[1, 1:]
+    assert ratio == pytest.approx([1.0, 1.15, 1.15, 1.0, 1.15, 1.15])
+    moved = rig.vertices - case.rig.vertices
+    assert moved[:8] == pytest.approx(0.0), "the trunk stays"
+    joint = int(case.rig.skin_joints[-1, 0])
+    assert moved[-1] == pytest.approx(rig.rest_positions[joint] - case.rig.rest_positions[joint], abs=1e-6)
 
 
 def test_condition_names_may_hold_commas():
