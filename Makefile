@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: setup demo samples bench-ik test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
+.PHONY: setup demo samples bench-ik bench-fit test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,9 @@ samples: setup
 bench-ik: setup
 	$(PY) -m pip install -q --disable-pip-version-check -e ".[benchmarks]"
 	$(PY) -m benchmarks.ik --out out/benchmarks/ik
+
+bench-fit: setup
+	$(PY) -m benchmarks.fit --out out/benchmarks/fit
 
 lint: setup
 	$(VENV)/bin/ruff check .

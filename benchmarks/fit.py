@@ -30,6 +30,7 @@ from .fitting.clips import HALVES, load_clips  # noqa: E402
 from .fitting.conditions import BY_NAME, MAIN  # noqa: E402
 from .fitting.runs import STAGES, Outcome, Task, run  # noqa: E402
 from .fitting.tables import clip_table, main_table, start_table, summary  # noqa: E402
+from .report import Table  # noqa: E402
 
 FRAMES = 40
 QUICK_CLIPS, QUICK_STRIDE = 4, 2
@@ -42,26 +43,33 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"no rig packs in {chosen.packs}: make them with python -m training packs")
     began = perf_counter()
     tasks = tasks_of(chosen)
-    outcomes: list[Outcome] = []
     if chosen.jobs == 1:
-        _collect(map(run, tasks), len(tasks), outcomes)
+        outcomes = _collect(map(run, tasks), len(tasks), chosen)
     else:
         with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn")) as pool:
-            _collect(pool.map(run, tasks), len(tasks), outcomes)
-    tables = [start_table(outcomes)]
-    if chosen.last_stage != "start":
-        tables = [main_table(outcomes), clip_table(outcomes), *tables]
-    for table in tables:
-        table.write(chosen.out)
+            outcomes = _collect(pool.map(run, tasks), len(tasks), chosen)
+    for table in tables_of(outcomes, chosen.last_stage):
         print(table.markdown(), flush=True)
     print(f"{perf_counter() - began:.0f} s, written to {chosen.out}", file=sys.stderr)
 
 
-def _collect(results: Iterable[Outcome], total: int, outcomes: list[Outcome]) -> None:
-    """Say each result as it comes: a run may be broken off."""
+def tables_of(outcomes: list[Outcome], last_stage: str) -> list[Table]:
+    """What there is to say after the last stage."""
+    tables = [start_table(outcomes)]
+    if last_stage != "start":
+        tables = [main_table(outcomes), clip_table(outcomes), *tables]
+    return tables
+
+
+def _collect(results: Iterable[Outcome], total: int, chosen: argparse.Namespace) -> list[Outcome]:
+    """Say and write each result as it comes: a run may be broken off."""
+    outcomes: list[Outcome] = []
     for number, outcome in enumerate(results, 1):
         outcomes.append(outcome)
         print(f"{number}/{total} {summary(outcome)}", file=sys.stderr, flush=True)
+        for table in tables_of(outcomes, chosen.last_stage):
+            table.write(chosen.out)
+    return outcomes
 
 
 def tasks_of(chosen: argparse.Namespace) -> list[Task]:
