@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..ik import rotations
 from ..ik.kinematics import State
 from ..ik.motion import Motion
-from ..ik.normal_equations import NormalEquations
+from ..ik.linear.normal_equations import NormalEquations
 from ..ik.robust import GemanMcClure
 from ..ik.solve import Term
 from ..ik.terms.joint_projections import JointProjections
@@ -178,13 +178,8 @@ def _surface_terms(problem: Problem, given: Sequence[Correspondences], row_of: d
 
 def expected_pose_terms(problem: Problem, frames: NDArray[np.intp], *, stiffer: float = 1.0) -> list[Term]:
     """The pull to the expected pose, ``stiffer`` times as strong, and the upright body."""
-    expected = problem.expected
-    centers = np.stack([expected.center(int(f)) for f in frames])
-    precisions = np.stack([expected.precision(int(f)) for f in frames])
-    root = problem.body.skeleton.root
-    precisions[:, root] = 0.0
     return [
-        RotationPrior(centers, precisions * stiffer),
+        problem.expected.term(frames, problem.body.skeleton.moving[1:], stiffer),
         Upright(problem.body.up, problem.upright_sigma),
     ]
 

@@ -20,9 +20,9 @@ from .motion import Motion
 from .settings import IKSettings
 from .skeleton import Skeleton
 from .solve import Progress, SolveSettings, solve
-from .start import geometric_start
-from .stuck_frames import free_stuck_frames
-from .surface_start import depths_of_rigid_body, start_with_points
+from .starts.geometric_start import geometric_start
+from .starts.stuck_frames import free_stuck_frames
+from .starts.surface_start import depths_of_rigid_body, start_with_points
 from .swaps import undo_swaps
 from .target import Target
 from .terms.contacts import Contact, placed

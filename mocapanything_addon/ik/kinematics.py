@@ -15,7 +15,7 @@ from .rotations import hat
 from .skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from .normal_equations import NormalEquations
+    from .linear.normal_equations import NormalEquations
 
 Array = NDArray[np.float64]
 

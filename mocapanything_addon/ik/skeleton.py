@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .block_tree import BlockTree
 from .kinematic_tree import KinematicTree, read_only
+from .linear.block_tree import BlockTree
 
 if TYPE_CHECKING:
     from ..jobs.rig import Rig

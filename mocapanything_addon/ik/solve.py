@@ -22,8 +22,8 @@ from scipy.ndimage import minimum_filter1d, uniform_filter1d
 from .kinematics import State
 from .limits.bounded_step import BoundedStep, bounded_step
 from .limits.ranges import inside_limits
+from .linear.normal_equations import NormalEquations
 from .motion import Motion
-from .normal_equations import NormalEquations
 from .parameters import apply_step
 from .skeleton import Skeleton
 

@@ -24,7 +24,7 @@ from mocapanything_addon.ik import (
 from mocapanything_addon.ik import clip as clip_module
 from mocapanything_addon.ik.kinematics import State, forward
 from mocapanything_addon.ik.motion import Motion
-from mocapanything_addon.ik.start import geometric_start
+from mocapanything_addon.ik.starts.geometric_start import geometric_start
 
 CAMERA = Camera.from_fov(
     40.0, 640, 480, np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]), np.array([0.0, 0.0, 5.0])

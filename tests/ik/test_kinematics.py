@@ -11,8 +11,8 @@ from skeletons import chain, random_motion, random_rotations, random_skeleton
 
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import State, add_joint_information, forward, joint_jacobian
+from mocapanything_addon.ik.linear.normal_equations import NormalEquations
 from mocapanything_addon.ik.motion import Motion
-from mocapanything_addon.ik.normal_equations import NormalEquations
 from mocapanything_addon.ik.parameters import apply_step, step_bounds
 
 

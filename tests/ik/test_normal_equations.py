@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skeletons import random_motion, random_skeleton
 
 from mocapanything_addon.ik.kinematics import State
-from mocapanything_addon.ik.normal_equations import THOROUGH, NormalEquations
+from mocapanything_addon.ik.linear.normal_equations import THOROUGH, NormalEquations
 
 
 def filled(seed: int, frames: int, *, pairs: bool = True, blocks: bool = True) -> NormalEquations:

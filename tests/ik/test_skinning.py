@@ -8,8 +8,8 @@ import pytest
 from skeletons import random_motion, random_skeleton, random_skin
 
 from mocapanything_addon.ik.kinematics import State
+from mocapanything_addon.ik.linear.normal_equations import NormalEquations
 from mocapanything_addon.ik.motion import Motion
-from mocapanything_addon.ik.normal_equations import NormalEquations
 from mocapanything_addon.ik.parameters import apply_step
 from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.ik.skinning import Skin

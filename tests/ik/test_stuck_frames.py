@@ -11,7 +11,7 @@ from mocapanything_addon.ik import IKSettings, Skeleton, Target, rotations
 from mocapanything_addon.ik.clip_problem import ClipProblem
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
-from mocapanything_addon.ik.stuck_frames import bridged, free_stuck_frames, stuck_frames
+from mocapanything_addon.ik.starts.stuck_frames import bridged, free_stuck_frames, stuck_frames
 from mocapanything_addon.ik.widths import first_widths
 
 FRAMES = 20

@@ -11,9 +11,9 @@ from skeletons import random_motion, random_skeleton, random_skin
 from mocapanything_addon.ik import Camera, SurfacePoints, Target, rotations, solve_clip
 from mocapanything_addon.ik.carried_points import CarriedPoints
 from mocapanything_addon.ik.kinematics import State, forward
+from mocapanything_addon.ik.linear.normal_equations import NormalEquations
 from mocapanything_addon.ik.motion import Motion
 from mocapanything_addon.ik.noise import point_noise, position_noise
-from mocapanything_addon.ik.normal_equations import NormalEquations
 from mocapanything_addon.ik.skinning import Skin
 
 CAMERA = Camera.from_fov(

@@ -14,7 +14,7 @@ from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.camera import Camera
 from mocapanything_addon.ik.carried_points import CarriedPoints
 from mocapanything_addon.ik.kinematics import State
-from mocapanything_addon.ik.normal_equations import NormalEquations
+from mocapanything_addon.ik.linear.normal_equations import NormalEquations
 from mocapanything_addon.ik.parameters import apply_step, step_bounds
 from mocapanything_addon.ik.robust import GemanMcClure, Huber, Loss, Squared
 from mocapanything_addon.ik.skeleton import Skeleton

@@ -12,8 +12,8 @@ from skeletons import random_motion, random_skeleton, smooth
 from mocapanything_addon.ik import Skeleton, Target, rotations, solve_clip
 from mocapanything_addon.ik.kinematics import State, forward, joint_jacobian
 from mocapanything_addon.ik.limits.ranges import inside_limits, limit_violation, translation_violation
+from mocapanything_addon.ik.linear.normal_equations import NormalEquations
 from mocapanything_addon.ik.motion import Motion
-from mocapanything_addon.ik.normal_equations import NormalEquations
 from mocapanything_addon.ik.parameters import apply_step, step_bounds
 from mocapanything_addon.ik.terms.joint_translations import JointTranslations
 

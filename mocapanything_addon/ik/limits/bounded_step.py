@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kinematics import State
-from ..normal_equations import NormalEquations
+from ..linear.normal_equations import NormalEquations
 from ..parameters import step_bounds
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kinematics import State, add_joint_information
-from ..normal_equations import NormalEquations
+from ..linear.normal_equations import NormalEquations
 
 Array = NDArray[np.float64]
 

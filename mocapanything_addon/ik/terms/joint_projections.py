@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..kinematics import State, add_joint_information
-from ..normal_equations import NormalEquations
+from ..linear.normal_equations import NormalEquations
 from ..robust import Huber, Loss
 
 Array = NDArray[np.float64]

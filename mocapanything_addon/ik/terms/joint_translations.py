@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kinematics import State
-from ..normal_equations import NormalEquations
+from ..linear.normal_equations import NormalEquations
 from ..parameters import translation_axes
 
 Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import rotations
 from ..kinematics import State
-from ..normal_equations import NormalEquations
+from ..linear.normal_equations import NormalEquations
 from ..robust import Loss, Squared
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..kinematics import State
-from ..normal_equations import NormalEquations
+from ..linear.normal_equations import NormalEquations
 from ..robust import GemanMcClure, Loss
 from ..skinning import Skin
 from .surface_samples import SurfaceSamples

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..carried_points import CarriedPoints
 from ..kinematics import State
-from ..normal_equations import NormalEquations
+from ..linear.normal_equations import NormalEquations
 from ..robust import Huber, Loss
 
 Array = NDArray[np.float64]

@@ -18,10 +18,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kinematics import State
 from .articulated import ArticulatedBodies, BodyEvidence
 from .banded_cholesky import banded_cholesky
 from .conjugate_gradients import conjugate_gradients
-from .kinematics import State
 
 Array = NDArray[np.float64]
 REACH = 2

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
-from . import rotations
-from .limits.best_turn import best_turns
-from .limits.ranges import clamped, with_translations_inside
-from .motion import Motion
-from .skeleton import Skeleton
+from .. import rotations
+from ..limits.best_turn import best_turns
+from ..limits.ranges import clamped, with_translations_inside
+from ..motion import Motion
+from ..skeleton import Skeleton
 
 Array = NDArray[np.float64]
 GENERATIONS = 3

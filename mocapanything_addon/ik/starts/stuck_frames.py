@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, find_objects, label
 
-from . import rotations
-from .clip_problem import ClipProblem
-from .clip_terms import clip_terms
-from .kinematics import State, forward
-from .motion import Motion
-from .solve import solve
-from .terms.contacts import Contact
-from .widths import Widths
+from .. import rotations
+from ..clip_problem import ClipProblem
+from ..clip_terms import clip_terms
+from ..kinematics import State, forward
+from ..motion import Motion
+from ..solve import solve
+from ..terms.contacts import Contact
+from ..widths import Widths
 
 Array = NDArray[np.float64]
 ROUNDS = 3

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import Camera
-from .motion import Motion
-from .rotations import nearest_rotation
-from .skeleton import Skeleton
-from .skinning import Skin
-from .start import geometric_start
+from ..camera import Camera
+from ..motion import Motion
+from ..rotations import nearest_rotation
+from ..skeleton import Skeleton
+from ..skinning import Skin
+from .geometric_start import geometric_start
 
 Array = NDArray[np.float64]
 PERSPECTIVE_ROUNDS = 6
