@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, combinations
 from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
 
 from mocapanything_addon.fit.evidence.correspondence import Correspondences
+from mocapanything_addon.fit.exchange import exchanged
 from mocapanything_addon.fit.expected_pose import ExpectedPose
 from mocapanything_addon.fit.fit import find_start, prepare, refine, tilt_camera, track_starts
+from mocapanything_addon.fit.limbs import limb_pairs
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.sight import look
 from mocapanything_addon.fit.start import Hypothesis, heading_of, is_uncertain
@@ -34,6 +37,7 @@ from .filming import Case, filmed
 from .pictures import draw
 
 STAGES = ("start", "tracking", "full")
+MOST_PAIRS = 4
 ROOT_ANGLE, ROOT_SHIFT = np.radians(20.0), 0.1
 """How wrong a rough root is: turned about the vertical, and farther away."""
 
@@ -70,6 +74,9 @@ class Outcome:
     """Processor time a frame of "start", "tracking", "full", each without those before it."""
     wall: float
     """Seconds a frame of everything, on the clock."""
+    exchanged: float = float("nan")
+    """Least MPJPE of the result with some pairs of limbs traded: below the result's own, it took left for
+    right."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +153,23 @@ def capture(
                 result["full"] = _errors(problem, found, case, truth, joints)
         motion = found.motion
     wall = (perf_counter() - began) / frames
+    traded = min(
+        (errors(_track(problem, m, case), truth, joints).mpjpe for m in _traded(problem, motion)),
+        default=float("nan"),
+    )
     if pictures is not None:
         draw(pictures / f"{case.name}, {condition.name}.png", problem, motion, case)
-    return Outcome(case.name, case.kind, condition.name, frames, search, result, seconds, wall)
+    return Outcome(case.name, case.kind, condition.name, frames, search, result, seconds, wall, traded)
+
+
+def _traded(problem: Problem, motion: Motion) -> Iterator[Motion]:
+    """The motion with one, two, ... pairs of limbs traded between left and right, in all ways."""
+    pairs = limb_pairs(problem.body)[:MOST_PAIRS]
+    for chosen in chain.from_iterable(combinations(pairs, n + 1) for n in range(len(pairs))):
+        other = motion
+        for pair in chosen:
+            other = exchanged(problem.body, other, pair)
+        yield other
 
 
 def _full(

@@ -155,6 +155,7 @@ def clip_table(outcomes: Sequence[Outcome]) -> Table:
             "condition",
             "MPJPE",
             "rest",
+            "limbs traded",
             "PA-MPJPE",
             "rest ",
             "rotation",
@@ -165,7 +166,8 @@ def clip_table(outcomes: Sequence[Outcome]) -> Table:
             "overlap",
             "s a frame",
         ),
-        "Worst first, by MPJPE over that of the rest pose on the true root.",
+        "Worst first, by MPJPE over that of the rest pose on the true root. Limbs traded: least MPJPE with "
+        "some pairs of limbs exchanged; where it is lower, left was taken for right.",
     )
     for o in sorted(outcomes, key=lambda o: -last(o).mpjpe / max(o.errors["rest"].mpjpe, 1e-9)):
         e, rest = last(o), o.errors["rest"]
@@ -175,6 +177,7 @@ def clip_table(outcomes: Sequence[Outcome]) -> Table:
             o.condition,
             e.mpjpe,
             rest.mpjpe,
+            o.exchanged,
             e.pa_mpjpe,
             rest.pa_mpjpe,
             e.rotation,

@@ -39,7 +39,7 @@ SIDES = np.concatenate(
 
 
 def solid_pack(frames: int = 12) -> Pack:
-    """The small pack with a box of other proportions around every bone."""
+    """The small pack with a box around every bone, left and right alike."""
     pack = small_pack(frames)
     boxes, faces, joints = [], [], []
     for joint in np.flatnonzero(~pack.is_tail):
@@ -47,7 +47,7 @@ def solid_pack(frames: int = 12) -> Pack:
         middle = 0.5 * (pack.rest_positions[joint] + pack.rest_positions[end])
         half = np.array([0.25, 0.3, 1.0]) if joint else np.array([1.2, 0.5, 0.6])
         faces.append(SIDES + 8 * len(boxes))
-        boxes.append(middle + CORNERS * half * (1.0 + 0.1 * joint))
+        boxes.append(middle + CORNERS * half * (1.0 + 0.1 * (joint % 3)))
         joints.append(np.full(8, joint))
     owner = np.concatenate(joints)
     return replace(
@@ -286,3 +286,8 @@ def test_the_command_writes_its_tables(folder, tmp_path, capsys, monkeypatch):
     assert "| small, a | grey rig |" in capsys.readouterr().out
     assert (tmp_path / "start.csv").exists()
     assert (tmp_path / "pictures" / "small, a, grey rig.png").exists()
+
+
+def test_limbs_that_traded_places_are_told(case):
+    right = capture(case, BY_NAME["one pose given"], "tracking")
+    assert right.exchanged > right.errors["tracking"].mpjpe
