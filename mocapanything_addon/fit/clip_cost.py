@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ik import rotations
 from ..ik.kinematics import State
 from ..ik.motion import Motion
 from .evidence.flow import flow_observations
@@ -83,14 +82,5 @@ def clip_cost(
                     total_weight=0.5 * flow_weight,
                 )
                 flow[t] += sum(term.cost(state) for term in motion_terms(problem, [seen], 0))
-    return ClipCost(silhouette, flow, expected_cost(problem, motion), overlap)
-
-
-def expected_cost(problem: Problem, motion: Motion) -> NDArray[np.float64]:
-    """(T,) cost of the pull to the expected pose."""
-    moving = problem.body.skeleton.moving[1:]
-    frames = range(motion.frame_count)
-    centers = np.stack([problem.expected.center(t)[moving] for t in frames])
-    precisions = np.stack([problem.expected.precision(t)[moving] for t in frames])
-    away = rotations.log(np.swapaxes(centers, -1, -2) @ motion.local_rotations[:, moving])
-    return 0.5 * np.einsum("tja,tjab,tjb->t", away, precisions, away)
+    expected = problem.expected.costs(motion, body.skeleton.moving[1:])
+    return ClipCost(silhouette, flow, expected, overlap)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The pose that joints are pulled to where the pixels say nothing: rest, the rig's own habit, or a
-network's."""
+network's.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ik import rotations
+from ..ik.motion import Motion
+from ..ik.solve import Term
+from ..ik.terms.rotation_prior import RotationPrior
 from ..jobs.rig import Rig
+from .pose_habit import HabitPrior, PoseHabit
 from .prior import PosePrior
 from .stiffness import Stiffness
 
@@ -23,6 +28,8 @@ class ExpectedPose:
     """(T or 1, J, 3, 3)."""
     precisions: NDArray[np.float64]
     """(T or 1, J, 3, 3) of the rotation vector log(center^T L), armature axes."""
+    habit: PoseHabit | None = None
+    """What the rig's own Actions show of all joints together; takes the place of the other two."""
 
     def center(self, frame: int) -> NDArray[np.float64]:
         """(J, 3, 3)."""
@@ -31,6 +38,25 @@ class ExpectedPose:
     def precision(self, frame: int) -> NDArray[np.float64]:
         """(J, 3, 3)."""
         return self.precisions[min(frame, len(self.precisions) - 1)]
+
+    def term(self, frames: NDArray[np.intp], moving: NDArray[np.intp], stiffer: float = 1.0) -> Term:
+        """The pull to the pose in some frames of the clip, on the joints ``moving``."""
+        if self.habit is not None:
+            return HabitPrior(self.habit, stiffer)
+        centers = np.stack([self.center(int(f)) for f in frames])
+        precisions = np.zeros_like(centers)
+        precisions[:, moving] = np.stack([self.precision(int(f))[moving] for f in frames])
+        return RotationPrior(centers, precisions * stiffer)
+
+    def costs(self, motion: Motion, moving: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(T,) cost of the pull in every frame of a motion of the whole clip."""
+        if self.habit is not None:
+            return HabitPrior(self.habit).costs(motion)
+        frames = range(motion.frame_count)
+        centers = np.stack([self.center(t)[moving] for t in frames])
+        precisions = np.stack([self.precision(t)[moving] for t in frames])
+        away = rotations.log(np.swapaxes(centers, -1, -2) @ motion.local_rotations[:, moving])
+        return np.asarray(0.5 * np.einsum("tja,tjab,tjb->t", away, precisions, away))
 
     def around(self, center: NDArray[np.float64]) -> ExpectedPose:
         """The same widths about another pose (J, 3, 3), for the whole clip."""
@@ -44,14 +70,12 @@ class ExpectedPose:
 
     @classmethod
     def from_prior(cls, prior: PosePrior, stiffness: Stiffness) -> ExpectedPose:
-        """A network's pose with its own widths; twist, trunk and leaves stay as stiff relative to limbs."""
+        """A network's pose with its own widths, nowhere wider than those of any body."""
         centers = rotations.matrix_from_quaternion(prior.local_rotations)
         sigma = np.clip(np.nan_to_num(prior.sigma, nan=1.0), 0.02, 2.0)
         frames = max(len(centers), len(sigma))
         centers = np.broadcast_to(centers, (frames, *centers.shape[1:]))
-        relative = stiffness.sigma / max(float(stiffness.sigma.max()), 1e-9)
         widths = np.minimum(np.broadcast_to(sigma, (frames, sigma.shape[1])), stiffness.sigma)
-        del relative
         precisions = np.stack([stiffness.precision(w) for w in widths])
         return cls(centers, precisions)
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The average pose, from how well each start pose explains a few frames.
+"""The average pose, from the rig's own Actions, or from how well each start pose explains a few frames.
 
 Most of the error of a fit is an offset per bone that stays the same over the clip: limbs that the outline
-does not
-show are where the expected pose has them. Which of the rig's plausible poses the subject holds, a few frames
-tell.
+does not show are where the expected pose has them. A rig's own Actions tell best how it holds itself; without
+any, a few frames tell which of its plausible poses the subject holds.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy as np
 from ..ik import rotations
 from ..ik.motion import Motion
 from .expected_pose import ExpectedPose
+from .pose_habit import PoseHabit
 from .problem import Problem, Progress
 from .start import FREE_STEPS, Hypothesis, refit
 from .start_poses import StartPose
@@ -29,8 +29,8 @@ SCORE_SIGMA = 0.03
 def estimate_expected_pose(
     problem: Problem, ranked: Sequence[Hypothesis], poses: Sequence[StartPose], progress: Progress
 ) -> ExpectedPose:
-    """An expected pose for every frame: the start poses' mean, weighted by how well each explains the frames
-    searched.
+    """What to expect of the pose: the habit of the rig's own Actions, else the start poses' mean, weighted by
+    how well each explains the frames searched.
 
     Args:
         problem: The capture.
@@ -38,6 +38,9 @@ def estimate_expected_pose(
         poses: All start poses.
         progress: Told how far it is.
     """
+    habit = PoseHabit.of_body(problem.body)
+    if habit is not None:
+        return replace(problem.expected, habit=habit)
     best: dict[int, Hypothesis] = {}
     for hypothesis in ranked:
         best.setdefault(hypothesis.frame, hypothesis)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rig's own Actions tell of its poses: where every joint usually is, how far it leaves that, and
+which joints do so together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik import rotations
+from ..ik.kinematics import State
+from ..ik.linear.normal_equations import NormalEquations
+from ..ik.motion import Motion
+from .body import Body
+
+FEWEST_POSES = 8
+"""Fewer poses than this tell little."""
+MOST_POSES = 2000
+TOGETHER = 0.7
+"""Share of the poses' correlations between joints that is believed: other motions have others."""
+BEYOND = 0.6
+"""What other motions do besides, in standard deviations of a joint of which nothing is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class PoseHabit:
+    """A Gaussian over the local rotations of all N joints that move, the root excepted.
+
+    It is one of the rotation vectors log(center^T L), armature axes, of all joints side by side.
+    """
+
+    joints: NDArray[np.intp]
+    """(N,)."""
+    centers: NDArray[np.float64]
+    """(J, 3, 3) mean local rotations, the identity for other joints."""
+    precision: NDArray[np.float64]
+    """(3 N, 3 N) inverse covariance, 1 / radians^2."""
+
+    @classmethod
+    def of_body(cls, body: Body) -> PoseHabit | None:
+        """From the rig's own Actions; None where there are too few poses in them.
+
+        The covariance is that of the poses, their correlations between joints shrunk, plus a share of what
+        holds for any body (stiffness.py).
+        """
+        poses = body.rig.example_rotations
+        joints = body.skeleton.moving[1:]
+        if len(poses) < FEWEST_POSES or not len(joints):
+            return None
+        some = np.unique(np.linspace(0, len(poses) - 1, MOST_POSES).astype(int))
+        turned = rotations.matrix_from_quaternion(poses[some][:, joints].astype(np.float64))
+        means = rotations.nearest_rotation(turned.mean(axis=0))
+        away = rotations.log(np.swapaxes(means, -1, -2) @ turned).reshape(len(turned), -1)
+        covariance = away.T @ away / len(away)
+        own = np.kron(np.eye(len(joints)), np.ones((3, 3)))
+        covariance *= own + TOGETHER * (1.0 - own)
+        anybody = np.linalg.inv(body.stiffness.precision()[joints])
+        blocks = np.einsum("nanb->nab", covariance.reshape(len(joints), 3, len(joints), 3))
+        blocks += BEYOND**2 * anybody
+        centers = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
+        centers[joints] = means
+        return cls(joints, centers, np.linalg.inv(covariance))
+
+
+@dataclass(frozen=True, eq=False)
+class HabitPrior:
+    """Cost 1/2 x W x in every frame, with x the rotation vectors from the usual pose."""
+
+    habit: PoseHabit
+    stiffer: float = 1.0
+    """Factor on the cost."""
+
+    def costs(self, motion: Motion) -> NDArray[np.float64]:
+        """(T,)."""
+        away = self._away(motion).reshape(motion.frame_count, -1)
+        return 0.5 * self.stiffer * np.asarray(((away @ self.habit.precision) * away).sum(axis=1))
+
+    def cost(self, state: State) -> float:
+        return float(self.costs(state.motion).sum())
+
+    def linearise(self, state: State, system: NormalEquations) -> float:
+        skeleton, joints = state.skeleton, self.habit.joints
+        count = len(joints)
+        away = self._away(state.motion)
+        places = np.searchsorted(skeleton.moving, joints)
+        slopes = rotations.inverse_right_jacobian(away) @ state.body_axes[:, places]
+        blocks = np.arange(skeleton.block_count)[skeleton.rotation_blocks][places]
+        columns = (3 * blocks[:, None] + np.arange(3)).reshape(-1)
+        root = np.sqrt(self.stiffer) * np.linalg.cholesky(self.habit.precision).T
+        by_joint = np.ascontiguousarray(root.reshape(3 * count, count, 3).swapaxes(0, 1))
+        rows = np.zeros((3 * count, system.parameter_count))
+        for frame in range(state.frame_count):
+            rows[:, columns] = (by_joint @ slopes[frame]).swapaxes(0, 1).reshape(3 * count, -1)
+            system.add(frame, rows, root @ away[frame].reshape(-1))
+        return self.cost(state)
+
+    def _away(self, motion: Motion) -> NDArray[np.float64]:
+        """(T, N, 3)."""
+        joints = self.habit.joints
+        return rotations.log(
+            np.swapaxes(self.habit.centers[joints], -1, -2) @ motion.local_rotations[:, joints]
+        )
