@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mocapanything_addon.fit.start import heading_of
 from mocapanything_addon.ik.camera import Camera
+from mocapanything_addon.ik.rotations import quaternion_from_matrix
 from samples.metrics import Joints, Track, measure
 
 Array = NDArray[np.float64]
@@ -57,10 +57,16 @@ def errors(found: Track, truth: Track, joints: Joints, overlap: float = float("n
     )
 
 
+def turned_about(up: Array, rotations: Array) -> Array:
+    """(...) radians that rotations (..., 3, 3) turn about ``up``, whatever they tilt (swing-twist)."""
+    quaternions = quaternion_from_matrix(rotations)
+    return 2.0 * np.arctan2(quaternions[..., 1:] @ up, quaternions[..., 0])
+
+
 def headings_apart(found: Array, true: Array, up: Array) -> Array:
     """(T,) degrees that root rotations (T, 3, 3) are turned against each other about the vertical."""
     apart = found @ np.swapaxes(true, -1, -2)
-    angles = np.array([heading_of(up, turn) for turn in apart])
+    angles = turned_about(up, apart)
     return np.degrees(np.abs((angles + np.pi) % (2.0 * np.pi) - np.pi))
 
 

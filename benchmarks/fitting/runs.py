@@ -18,7 +18,7 @@ from mocapanything_addon.fit.fit import find_start, prepare, refine, tilt_camera
 from mocapanything_addon.fit.limbs import limb_pairs
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.sight import look
-from mocapanything_addon.fit.start import Hypothesis, heading_of, is_uncertain
+from mocapanything_addon.fit.start import Hypothesis, is_uncertain
 from mocapanything_addon.fit.start_poses import StartPose
 from mocapanything_addon.fit.track import Track as Found
 from mocapanything_addon.fit.whole_clip import fit_whole_clip
@@ -32,7 +32,7 @@ from samples.metrics import Joints, Track, constant_floor, rest_floor
 from .ablations import without
 from .clips import ClipSpec
 from .conditions import Condition, every, given
-from .figures import RIGHT_HEADING, Errors, errors, headings_apart, in_true_world
+from .figures import RIGHT_HEADING, Errors, errors, headings_apart, in_true_world, turned_about
 from .filming import Case, filmed
 from .pictures import draw
 
@@ -229,7 +229,7 @@ def given_start(problem: Problem, case: Case, start: str) -> Hypothesis | None:
         pose = Motion((away - body.skeleton.rest_positions[0])[None], local)
     base = pose.local_rotations[0].copy()
     base[0] = np.eye(3)
-    heading = heading_of(body.up, pose.local_rotations[0, 0])
+    heading = float(turned_about(body.up, pose.local_rotations[0, 0]))
     return Hypothesis(frame, pose, 0.0, 0.0, heading, StartPose(name, base))
 
 
