@@ -8,56 +8,67 @@ the two only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..ik import rotations
 from ..ik.kinematics import State
+from .facing import facing
+from .hypothesis import Hypothesis
 from .problem import Problem
-from .start import Hypothesis
 
-TRAVEL_WEIGHT = 0.2
 FAR = 0.6
 """Body lengths travelled over the clip at which the direction has half its say."""
-COLOR_WEIGHT = 0.4
-UNUSUAL_WEIGHT = 0.4
-"""A kneeling body looks like a standing one farther away: without need, the start is near the rest pose."""
+MOST_FRAMES = 48
+"""That the way is laid through."""
 UNLIKE, ALIKE = 0.35, 0.65
 """Best colour correlation below which the paint is not the subject's, and above which it is."""
 FEWEST_PIXELS = 50
 
 
-def ranked_by_cues(problem: Problem, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """The hypotheses with what travel, colours and their start pose say in their scores, best first."""
-    agreement = np.array([color_agreement(problem, h) for h in hypotheses])
-    trust = float(np.clip((agreement.max() - UNLIKE) / (ALIKE - UNLIKE), 0.0, 1.0))
-    direction = travel(problem)
-    scored = [
-        replace(
-            h,
-            score=h.score
-            + COLOR_WEIGHT * trust * float(a)
-            + TRAVEL_WEIGHT * _along(problem, h, direction)
-            - UNUSUAL_WEIGHT * _unusual(problem, h),
-        )
-        for h, a in zip(hypotheses, agreement, strict=True)
-    ]
-    return sorted(scored, key=lambda h: -h.score)
+@dataclass(frozen=True, eq=False)
+class Cues:
+    """What is the same for all hypotheses of a capture."""
+
+    problem: Problem
+    way: NDArray[np.float64]
+    """(3,) in camera axes: :func:`travel`."""
+    facing: NDArray[np.float64]
+    """(3,) see :func:`facing`."""
+    paint: NDArray[np.float64]
+    """(V, 3) 0 to 1 colours of the light mesh."""
+
+    @classmethod
+    def of(cls, problem: Problem) -> Cues:
+        """Measure them."""
+        return cls(problem, travel(problem), facing(problem.body), _paint(problem))
+
+    def ahead(self, hypothesis: Hypothesis, tilted: Problem) -> float:
+        """How far the subject goes the way that the body looks, -1 (backwards) to 1."""
+        up = self.problem.body.up
+        way = tilted.camera.rotation.T @ self.way
+        way -= up * (way @ up)
+        looks = hypothesis.pose.local_rotations[0, self.problem.body.skeleton.root] @ self.facing
+        looks -= up * (looks @ up)
+        return float(looks @ way)
+
+    def trust(self, agreement: NDArray[np.float64]) -> float:
+        """How much the colours count, 0 to 1, by the best agreement of all hypotheses."""
+        return float(np.clip((agreement.max(initial=0.0) - UNLIKE) / (ALIKE - UNLIKE), 0.0, 1.0))
 
 
 def travel(problem: Problem) -> NDArray[np.float64]:
-    """(3,) horizontal way of the subject over the clip; its length is how much it says, 0 to 1.
+    """(3,) way of the subject over the clip, camera axes; its length is how much it says, 0 to 1.
 
     Where the subject is comes from the place and area of its mask, seen by the problem's camera, which is
     taken to stand still. Straight lines are laid through both, because areas breathe with the gait.
     """
-    frames, camera, body = problem.frames, problem.camera, problem.body
+    frames, camera = problem.frames, problem.camera
     known = np.flatnonzero(frames.is_whole)
+    known = known[np.unique(np.linspace(0, len(known) - 1, MOST_FRAMES).astype(int))] if len(known) else known
     if len(known) < 3:
         return np.zeros(3)
     centers, areas = np.zeros((len(known), 2)), np.zeros(len(known))
@@ -75,42 +86,18 @@ def travel(problem: Problem) -> NDArray[np.float64]:
         [(centers - camera.center) / camera.focal * depth[:, None], depth[:, None]], axis=1
     )
     way = np.array([np.polyfit(times, places[:, k], 1)[0] for k in range(3)]) * (times[-1] - times[0])
-    way = camera.rotation.T @ way
-    way -= body.up * (way @ body.up)
     length = float(np.linalg.norm(way))
     # The root of the side view's area is about half a body's length.
     says = length**2 / (length**2 + (2.0 * FAR) ** 2)
     return way / max(length, 1e-9) * says
 
 
-def _along(problem: Problem, hypothesis: Hypothesis, direction: NDArray[np.float64]) -> float:
-    """How well the body's length lies along the way, -1/2 to 1/2; either way round: some walk backwards."""
-    symmetry = problem.body.symmetry
-    says = float(np.linalg.norm(direction))
-    if symmetry is None or says == 0.0:
-        return 0.0
-    rotation = hypothesis.pose.local_rotations[0, problem.body.skeleton.root]
-    forward = rotation @ np.cross(problem.body.up, symmetry.axis)
-    forward -= problem.body.up * (forward @ problem.body.up)
-    cosine = float(forward @ direction) / max(float(np.linalg.norm(forward)) * says, 1e-9)
-    return says * (cosine**2 - 0.5)
-
-
-def _unusual(problem: Problem, hypothesis: Hypothesis) -> float:
-    """How far the start pose is from rest, 0 to 1."""
-    moving = problem.body.skeleton.moving[1:]
-    if not len(moving):
-        return 0.0
-    angle = rotations.angle_between(np.eye(3), hypothesis.start_pose.local_rotations[moving])
-    return float(np.mean(angle**2 / (1.0 + angle**2)))
-
-
-def color_agreement(problem: Problem, hypothesis: Hypothesis) -> float:
+def color_agreement(problem: Problem, hypothesis: Hypothesis, paint: NDArray[np.float64]) -> float:
     """Correlation, -1 to 1, of the rig's own colours with the video's where both show the subject."""
     body, frames, t = problem.body, problem.frames, hypothesis.frame
     vertices = body.skin.at(State(body.skeleton, hypothesis.pose), 0).vertices.astype(np.float64)
     level, crop = frames.window(t, problem.camera.project(vertices))
-    drawn = body.renderer.render(vertices, problem.camera, crop, colors=_paint(problem))
+    drawn = body.renderer.render(vertices, problem.camera, crop, colors=paint)
     both = drawn.mask & frames.mask(t, level)
     if drawn.color is None or int(both.sum()) < FEWEST_PIXELS:
         return 0.0

@@ -16,8 +16,6 @@ from ..ik.kinematics import forward
 from ..ik.motion import Motion
 from .problem import Problem
 
-USUAL, USUAL_SIGMA = np.radians(5.0), np.radians(8.0)
-"""Of cameras at large."""
 LEAN_SIGMA = np.radians(8.0)
 """Creatures lean, and the fit's wish for an upright body hides part of a wrong camera."""
 UNEVEN = 0.03
@@ -28,8 +26,8 @@ HIGHEST = np.radians(60.0)
 def find_elevation(problem: Problem, motion: Motion) -> float:
     """Radians that the camera looks further down than the problem's camera does.
 
-    The mean of what is usual, of the lean and of the path, each by its precision; the path counts when the
-    subject comes nearer or goes away.
+    The mean of what is usual or what the start search found, of the lean and of the path, each by its
+    precision; the path counts when the subject comes nearer or goes away.
 
     Args:
         problem: The capture.
@@ -43,11 +41,12 @@ def find_elevation(problem: Problem, motion: Motion) -> float:
     root = body.skeleton.root
     ahead = camera.rotation[2] - body.up * (camera.rotation[2] @ body.up)
     ahead /= max(float(np.linalg.norm(ahead)), 1e-9)
-    known = -float(np.arcsin(np.clip(camera.rotation[2] @ body.up, -1.0, 1.0)))
+    known = camera_elevation(problem)
     tops = pose.global_rotations[seen, root] @ body.up
     lean = -float(np.mean(np.arctan2(tops @ ahead, tops @ body.up)))
     depth, height = pose.positions[seen, root] @ ahead, pose.positions[seen, root] @ body.up
-    values, sigmas = [USUAL - known, lean], [USUAL_SIGMA, LEAN_SIGMA]
+    usual, width = problem.elevation
+    values, sigmas = [usual - known, lean], [width, LEAN_SIGMA]
     spread = float(np.ptp(depth))
     if spread > UNEVEN * body.size:
         slope, offset = np.polyfit(depth, height, 1)
@@ -57,6 +56,11 @@ def find_elevation(problem: Problem, motion: Motion) -> float:
     precision = 1.0 / np.square(sigmas)
     change = float(np.asarray(values) @ precision / precision.sum())
     return float(np.clip(known + change, -HIGHEST, HIGHEST) - known)
+
+
+def camera_elevation(problem: Problem) -> float:
+    """Radians that the problem's camera looks down."""
+    return -float(np.arcsin(np.clip(problem.camera.rotation[2] @ problem.body.up, -1.0, 1.0)))
 
 
 def looking_down(problem: Problem, motion: Motion, angle: float) -> tuple[Problem, Motion]:

@@ -20,17 +20,17 @@ from .clip import SubjectClip
 from .clip_cost import clip_cost
 from .combine import cheapest_mix
 from .confidence import joint_confidence
-from .cues import ranked_by_cues
 from .elevation import find_elevation, looking_down
 from .evidence.correspondence import Correspondences
 from .evidence.flow import FlowField
 from .exchange import undo_exchanges
 from .expected_pose import ExpectedPose
 from .frames import Frames
+from .hypothesis import Hypothesis
 from .pose_center import estimate_expected_pose
 from .prior import PosePrior
 from .problem import Problem, Progress
-from .start import Hypothesis, is_uncertain, search_start
+from .start import in_world_of_best, is_uncertain, search_start
 from .start_poses import start_poses
 from .track import Track, track
 from .whole_clip import FLOW_WEIGHT, fit_whole_clip
@@ -39,8 +39,8 @@ TRACKED_RATE = 12.0
 """Frames a second that the fast quality follows; the rest is interpolated."""
 TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 3, Quality.BEST: 5}
 ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
-RIVAL = 0.2
-"""A hypothesis this much worse than the best is not worth tracking."""
+RIVAL = 0.05
+"""A heading this much less likely than the best is not worth tracking."""
 POOR_OVERLAP = 0.6
 
 
@@ -55,6 +55,7 @@ class FitResult:
     outline_overlap: NDArray[np.float64]
     """(T,) intersection over union of the mesh's outline and the mask; no measure of the pose's depth."""
     start_score: float
+    """Probability that the start faces the right way, 0 to 1."""
     start_uncertain: bool
     """Another heading explains the subject almost as well, or none explains it."""
     hypotheses: tuple[Hypothesis, ...]
@@ -90,6 +91,7 @@ def prepare(
     """
     body = Body.from_rig(rig)
     frames = Frames(clip)
+    known_camera = camera is not None
     if camera is None:
         known = frames.boxes[frames.is_whole if frames.is_whole.any() else frames.has_subject]
         box = np.median(known, axis=0) if len(known) else np.array([0.0, 0.0, clip.width, clip.height])
@@ -106,6 +108,7 @@ def prepare(
         camera=camera,
         expected=expected,
         correspondences=tuple(correspondences),
+        camera_known=known_camera,
         rng=np.random.default_rng(seed),
     )
 
@@ -172,9 +175,10 @@ def find_start(
         keep_expected: The expected pose comes from a better source.
     """
     if given is not None:
-        return problem, [given]
+        return in_world_of_best(problem, [given])
     poses = start_poses(problem.body)
-    ranked = ranked_by_cues(problem, search_start(problem, quality, progress, poses))
+    ranked = search_start(problem, quality, progress, poses)
+    problem, ranked = in_world_of_best(problem, ranked)
     if not keep_expected:
         problem = problem.with_expected(estimate_expected_pose(problem, ranked, poses, progress))
     return problem, ranked
@@ -222,7 +226,7 @@ def conclude(problem: Problem, found: Track, ranked: Sequence[Hypothesis], progr
         camera=problem.camera,
         confidence=confidence,
         outline_overlap=found.overlap,
-        start_score=ranked[0].score,
+        start_score=ranked[0].probability,
         start_uncertain=is_uncertain(ranked),
         hypotheses=tuple(ranked),
         joint_points=problem.camera.project(pose.positions),
@@ -233,7 +237,7 @@ def conclude(problem: Problem, found: Track, ranked: Sequence[Hypothesis], progr
 
 def _worth_tracking(ranked: Sequence[Hypothesis], count: int) -> list[Hypothesis]:
     """The best of every frame first, then rivals that score almost as well."""
-    good = [h for h in ranked if h.score > ranked[0].score - RIVAL]
+    good = [h for h in ranked if h.probability > RIVAL * ranked[0].probability]
     frames: set[int] = set()
     first: list[Hypothesis] = []
     for hypothesis in good:

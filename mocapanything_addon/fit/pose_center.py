@@ -16,9 +16,10 @@ import numpy as np
 from ..ik import rotations
 from ..ik.motion import Motion
 from .expected_pose import ExpectedPose
+from .hypothesis import Hypothesis
 from .pose_habit import PoseHabit
 from .problem import Problem, Progress
-from .start import FREE_STEPS, Hypothesis, refit
+from .start import FREE_STEPS, refit
 from .start_poses import StartPose
 
 STAGE = "average pose"
@@ -53,13 +54,13 @@ def estimate_expected_pose(
             progress(STAGE, row * len(poses) + column, len(frames) * len(poses))
             known = best[frame]
             if pose.name == known.start_pose.name:
-                scores[row, column] = known.score
+                scores[row, column] = known.fit
                 continue
             root = problem.body.skeleton.root
             local = pose.local_rotations.copy()
             local[root] = known.pose.local_rotations[0, root]
             start = replace(known, pose=Motion(known.pose.root_translation, local[None]), start_pose=pose)
-            scores[row, column] = refit(problem, start, FREE_STEPS).score
+            scores[row, column] = refit(problem, start, FREE_STEPS).fit
     weights = np.exp((scores - scores.max(1, keepdims=True)) / SCORE_SIGMA)
     weights /= weights.sum(1, keepdims=True)
     times = problem.frames.clip.times

@@ -18,6 +18,8 @@ from .frames import Frames
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total) at least once a second; raises when the user cancelled."""
+USUAL_ELEVATION, USUAL_ELEVATION_SIGMA = np.radians(5.0), np.radians(8.0)
+"""Radians that cameras at large look down."""
 UPRIGHT_SIGMA = 0.12
 """Radians that a body leans, usually."""
 
@@ -32,6 +34,10 @@ class Problem:
     camera: Camera
     expected: ExpectedPose
     correspondences: Sequence[Correspondences] = ()
+    camera_known: bool = True
+    """Else the camera is a guess: it may look down by any angle."""
+    elevation: tuple[float, float] = (USUAL_ELEVATION, USUAL_ELEVATION_SIGMA)
+    """Mean and standard deviation of how far an unknown camera looks down, radians."""
     upright_sigma: float = UPRIGHT_SIGMA
     """Radians that the body may lean; wide where the camera's tilt is unknown."""
     samples: int = 250

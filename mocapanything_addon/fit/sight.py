@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,9 @@ from .lost_limbs import LostJoints, find_lost_limbs
 from .problem import Problem
 from .renderer import Rendering
 from .sampling import MeshPoints, draw_visible, to_source
+
+FAR = 24.0
+"""Window pixels from which on outlines are just far apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,36 @@ def outline_overlap(
     """Intersection over union of two masks (n, n) where the image shows something."""
     union = int(((posed | subject) & trusted).sum())
     return int((posed & subject & trusted).sum()) / union if union else 0.0
+
+
+def compare_outlines(problem: Problem, posed: PosedSkin, frame: int) -> tuple[float, float]:
+    """Overlap of the outlines, and how far they run from each other.
+
+    Returns:
+        Intersection over union, and the mean distance from each outline to the other, both ways, in the fit's
+        pixels; where nothing is drawn or seen, 0 and the greatest distance.
+    """
+    frames = problem.frames
+    vertices = posed.vertices.astype(np.float64)
+    level, crop = frames.window(frame, problem.camera.project(vertices))
+    mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
+    drawn = problem.body.render(vertices, problem.camera, crop).mask
+    distances = [
+        np.mean(np.minimum(_distance_to(a)[b & trusted], FAR))
+        for a, b in ((_edge(drawn), _edge(mask)), (_edge(mask), _edge(drawn)))
+        if a.any() and (b & trusted).any()
+    ]
+    apart = float(np.mean(distances)) if distances else FAR
+    return outline_overlap(drawn, mask, trusted), apart / (crop.scale * problem.pixel[frame])
+
+
+def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    solid = mask.astype(np.uint8)
+    return (solid - cv2.erode(solid, np.ones((3, 3), np.uint8))) > 0
+
+
+def _distance_to(edge: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return np.asarray(cv2.distanceTransform(1 - edge.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
 
 
 def _visible_area(problem: Problem, rendering: Rendering, mask: NDArray[np.bool_]) -> NDArray[np.float64]:

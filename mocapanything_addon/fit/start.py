@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start search: which way does the subject face, and in which pose, when nothing is known?
 
-Headings times poses times frames are laid over the mask, the promising ones fitted stiffly, the best of
-those with
-their limbs. All that come out are kept, ranked: the second best may be the right one.
+The body's outline in many poses, from all round and from several heights, is compared with the masks of some
+frames at once. The headings that explain all of them, up to the turning of a body, are fitted with their
+limbs in a few frames. All that come out are kept, ranked: the second best may be the right one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,45 +18,52 @@ from ..ik import rotations
 from ..ik.kinematics import State
 from ..ik.motion import Motion
 from ..jobs.settings import Quality
-from .crop import Crop
-from .frame_fit import fit_frame, look_at
-from .problem import Problem, Progress
-from .start_poses import StartPose, start_poses
+from .align import align
+from .elevation import camera_elevation, looking_down
+from .frame_fit import fit_frame
+from .heading_path import join_headings
+from .hypothesis import APART, Hypothesis, between, heading_of, mirrored
+from .outlines import Outlines, center_and_spread, likeness, variants
+from .problem import USUAL_ELEVATION, Problem, Progress
+from .sight import compare_outlines
+from .start_poses import StartPose, bending, passing_poses, start_poses, unusual
+from .start_score import Candidate, is_unsure, ranked_candidates
+from .views import draw_views
 
 STAGE = "start search"
-HEADINGS = 16
-STIFF = 20.0
-"""The pull to a start pose is so many times stronger while headings are compared."""
-STIFF_STEPS, FREE_STEPS = 5, 8
-STIFF_COUNT, FREE_COUNT = 8, 3
-"""Hypotheses a frame that are fitted stiffly, and with their limbs."""
-ALIGN_ROUNDS = 3
-ALIGN_SIZE = 96
+HEADINGS = 36
+COMPARED = {Quality.FAST: 4, Quality.STANDARD: 6, Quality.BEST: 9}
+FITTED = {Quality.FAST: 2, Quality.STANDARD: 3, Quality.BEST: 5}
+"""Frames in which outlines are compared, and in which the best headings are fitted."""
+CANDIDATES = {Quality.FAST: 4, Quality.STANDARD: 6, Quality.BEST: 8}
+FREE_STEPS = 8
+ELEVATIONS = np.radians([-5.0, 5.0, 16.0, 28.0, 40.0, 52.0])
+"""Of cameras that nobody knows, radians down."""
+ELEVATION_STEP = np.radians(9.0)
+"""Between the heights from which the body is drawn."""
+ELEVATION_SIGMA = np.radians(20.0)
+ELEVATION_COST = 0.02
+FOUND_SIGMA = np.radians(8.0)
+"""How well the outlines tell the elevation."""
+UNUSUAL_COST = 0.1
+"""Of a pose all of whose joints are far from rest."""
 TYPICAL_AREA = (0.75, 1.3)
 """Of the clip's median: masks outside are likely to be broken."""
-APART = np.radians(35.0)
-"""Headings nearer than this are one hypothesis."""
-TWIN_MARGIN = 0.03
-"""A start whose rival faces elsewhere and scores this near is uncertain."""
-POOR_OVERLAP = 0.6
-"""Below this the body hardly covers the subject: perhaps it is not this creature."""
+LEAN_FREE = 0.8
+"""Cosine of the lean from which on it costs."""
 
 
 @dataclass(frozen=True, eq=False)
-class Hypothesis:
-    """One pose in one frame that may be the start."""
+class _Path:
+    """A heading of the clip: per compared frame the heading (world) and the pose that explain it best."""
 
-    frame: int
-    pose: Motion
-    """One frame."""
     score: float
-    """2 x overlap, less what the pose costs; comparable within one clip."""
-    overlap: float
-    """Of the outlines, 0 to 1."""
-    heading: float
-    """Radians about the world's up from the rest pose's heading."""
-    start_pose: StartPose
-    """What it was searched from."""
+    elevation: float
+    """Radians that the camera looks further down than the problem's."""
+    headings: NDArray[np.float64]
+    poses: tuple[StartPose, ...]
+    reference: int
+    """Row of the frame that it was searched for."""
 
 
 def search_start(
@@ -65,53 +72,64 @@ def search_start(
     """Rank hypotheses for the start, best first.
 
     Args:
-        problem: The capture.
-        quality: How many frames and poses are tried.
+        problem: The capture. Where its camera is not known, other elevations are tried too.
+        quality: How many frames and headings are tried.
         progress: Told how far it is.
         poses: What to search from; None takes the rig's (start_poses.py).
 
     Returns:
         At least one; in a clip without any subject the rest pose with score 0.
     """
-    frames = typical_frames(problem, {Quality.FAST: 2, Quality.STANDARD: 3, Quality.BEST: 5}[quality])
     poses = start_poses(problem.body) if poses is None else poses
+    frames = typical_frames(problem, COMPARED[quality])
     if not len(frames):
         rest = Motion.rest(problem.body.skeleton.joint_count)
-        return [Hypothesis(0, rest, 0.0, 0.0, 0.0, poses[0])]
-    found: list[Hypothesis] = []
-    total = len(frames) * (STIFF_COUNT + 2 * FREE_COUNT + len(poses))
-    done = 0
-    for number, frame in enumerate(frames):
-        rough: list[Hypothesis] = []
-        done = number * total // len(frames)
-        for pose in poses:
+        return [Hypothesis(0, rest, 0.0, 0.0, 0.0, poses[0], probability=0.0)]
+    poses = [*poses, *passing_poses(problem.body)]
+    fitted = _spread(len(frames), FITTED[quality])
+    total = len(poses) + (CANDIDATES[quality] + 1) * len(fitted)
+    paths = _paths(problem, frames, poses, lambda k: progress(STAGE, k, total))
+    done = len(poses)
+
+    def fit(tilted: Problem, path_score: float, starts: Sequence[Hypothesis]) -> Candidate:
+        nonlocal done
+        found = []
+        for start in starts:
             progress(STAGE, done, total)
             done += 1
-            rough += [_aligned(problem, pose, heading, frame) for heading in _headings(HEADINGS, number)]
-        stiff = []
-        for hypothesis in sorted(rough, key=_by_score)[:STIFF_COUNT]:
-            progress(STAGE, done, total)
-            done += 1
-            stiff.append(refit(problem, hypothesis, STIFF_STEPS, STIFF))
-        for hypothesis in _distinct(stiff)[:FREE_COUNT]:
-            progress(STAGE, done, total)
-            done += 1
-            found.append(refit(problem, hypothesis, FREE_STEPS))
-    ranked = sorted(found, key=_by_score)
-    twin = mirrored(problem, ranked[0])
-    if twin is not None and not any(_angle(twin.heading, h.heading) < APART for h in ranked[:3]):
-        progress(STAGE, total - 1, total)
-        ranked = sorted([*ranked, refit(problem, twin, FREE_STEPS)], key=_by_score)
+            found.append(refit(tilted, start, FREE_STEPS))
+        return Candidate.of(tilted, path_score, found)
+
+    candidates = []
+    for path in _distinct(paths)[: CANDIDATES[quality]]:
+        tilted = _tilted(problem, path.elevation)
+        starts = [_aligned(tilted, path, row, frames[row]) for row in fitted]
+        candidates.append(fit(tilted, path.score, starts))
+    ranked = ranked_candidates(problem, candidates)
+    best = ranked[0]
+    twins = [twin for h in best.hypotheses if (twin := mirrored(best.problem, h)) is not None]
+    if twins and not any(between(twins[0].heading, c.hypotheses[0].heading) < APART for c in ranked[:3]):
+        ranked = ranked_candidates(problem, [*ranked, fit(best.problem, best.path_score, twins)])
     progress(STAGE, total, total)
-    return ranked
+    return [_in_world_of(problem, h) for candidate in ranked for h in candidate.hypotheses]
+
+
+def in_world_of_best(problem: Problem, ranked: Sequence[Hypothesis]) -> tuple[Problem, list[Hypothesis]]:
+    """Let the camera look down as the best hypothesis has it, and bring all of them into that world."""
+    if problem.camera_known:
+        return problem, list(ranked)
+    angle = ranked[0].elevation
+    moved = [
+        replace(h, pose=looking_down(problem, h.pose, angle)[1], elevation=h.elevation - angle)
+        for h in ranked
+    ]
+    tilted = _tilted(problem, angle)
+    return replace(tilted, elevation=(camera_elevation(tilted), FOUND_SIGMA)), moved
 
 
 def is_uncertain(ranked: Sequence[Hypothesis]) -> bool:
-    """Whether the best hypothesis is poor, or hardly better than one that faces elsewhere."""
-    best = ranked[0]
-    rivals = [h for h in ranked[1:] if _angle(h.heading, best.heading) > APART]
-    close = any(best.score - h.score < TWIN_MARGIN for h in rivals)
-    return close or best.overlap < POOR_OVERLAP
+    """Whether the best hypothesis may well be wrong: another heading is likely too, or none explains it."""
+    return is_unsure(ranked[0].probability, ranked[0].overlap)
 
 
 def typical_frames(problem: Problem, count: int) -> list[int]:
@@ -131,142 +149,113 @@ def typical_frames(problem: Problem, count: int) -> list[int]:
     return []
 
 
-def mirrored(problem: Problem, hypothesis: Hypothesis) -> Hypothesis | None:
-    """The twin with (almost) the same silhouette: mirrored in depth, left and right exchanged.
-
-    None for a body without left and right.
-    """
-    body = problem.body
-    if body.symmetry is None:
-        return None
-    root = body.skeleton.root
-    place = body.skeleton.rest_positions[root] + hypothesis.pose.root_translation[0]
-    view = place - problem.camera.position
-    view -= body.up * (view @ body.up)
-    view /= max(float(np.linalg.norm(view)), 1e-9)
-    in_depth = np.eye(3) - 2.0 * np.outer(view, view)
-    sideways = np.eye(3) - 2.0 * np.outer(body.symmetry.axis, body.symmetry.axis)
-    local = body.symmetry.mirror_rotations(hypothesis.pose.local_rotations)
-    local[0, root] = in_depth @ hypothesis.pose.local_rotations[0, root] @ sideways
-    pose = Motion(hypothesis.pose.root_translation.copy(), local)
-    return replace(hypothesis, pose=pose, heading=heading_of(body.up, local[0, root]))
+def _spread(count: int, wanted: int) -> list[int]:
+    """So many rows of ``count``, spread over them."""
+    return sorted({int((k + 0.5) * count / wanted) for k in range(min(wanted, count))})
 
 
-def heading_of(up: NDArray[np.float64], rotation: NDArray[np.float64]) -> float:
-    """Radians that a rotation (3, 3) turns about ``up``, whatever it tilts (swing-twist)."""
-    w, x, y, z = rotations.quaternion_from_matrix(rotation)
-    return float(2.0 * np.arctan2(np.array([x, y, z]) @ up, w))
+def _paths(
+    problem: Problem, frames: Sequence[int], poses: Sequence[StartPose], on_pose: Callable[[int], None]
+) -> list[_Path]:
+    """Every heading of some frames with the best path through the others, for every elevation; best first."""
+    camera, body = problem.camera, problem.body
+    shapes, spreads, rays = [], [], []
+    for frame in frames:
+        level, window = problem.frames.window(frame)
+        mask = problem.frames.mask(frame, level)
+        shapes.append(Outlines.of(variants(mask)))
+        center, spread = center_and_spread(mask) or (np.zeros(2), 1.0)
+        spreads.append(spread / window.scale)
+        rays.append((window.to_image(center) - camera.center) / camera.focal)
+    aside, down = np.arctan(np.array(rays)).T
+    known = camera_elevation(problem)
+    elevations = np.array([0.0]) if problem.camera_known else ELEVATIONS - known
+    looks = known + elevations[:, None] + down
+    seen_from = np.arange(np.floor(looks.min() / ELEVATION_STEP), np.ceil(looks.max() / ELEVATION_STEP) + 1)
+    headings = np.arange(HEADINGS) * 2.0 * np.pi / HEADINGS
+    extent = body.mesh.vertices - body.mesh.vertices.mean(0)
+    distance = camera.focal * float(np.sqrt((extent**2).sum(1).mean())) / float(np.median(spreads))
+    distance = max(distance, body.size)
+    views = draw_views(problem, poses, seen_from * ELEVATION_STEP, headings, distance, on_pose)
+    # (poses, heights, headings, frames)
+    table = np.stack([views.table(likeness(views.outlines, s).max(1)) for s in shapes], axis=-1)
+    table = table - UNUSUAL_COST * np.array([unusual(body, pose) for pose in poses])[:, None, None, None]
+    best_pose = table.argmax(0)
+    scores = table.max(0)
+    times = problem.frames.clip.times[list(frames)]
+    rows = np.arange(len(frames))
+    found: list[_Path] = []
+    for elevation, angles in zip(elevations, looks, strict=True):
+        height = np.clip(np.round(angles / ELEVATION_STEP) - seen_from[0], 0, len(seen_from) - 1).astype(int)
+        cost = ELEVATION_COST * ((known + elevation - USUAL_ELEVATION) / ELEVATION_SIGMA) ** 2
+        for reference in (len(frames) // 2,):
+            joined = join_headings(scores[height, :, rows].astype(np.float64), times, reference)
+            for score, way in zip(joined.scores, joined.headings, strict=True):
+                found.append(
+                    _Path(
+                        float(score) - cost * (not problem.camera_known),
+                        float(elevation),
+                        headings[way] - aside,
+                        tuple(poses[best_pose[h, w, r]] for h, w, r in zip(height, way, rows, strict=True)),
+                        reference,
+                    )
+                )
+    return sorted(found, key=lambda p: -p.score)
 
 
-def _headings(count: int, shift: int) -> Iterator[float]:
-    """Headings all round; other frames try those in between."""
-    for k in range(count):
-        yield 2.0 * np.pi * (k + 0.5 * (shift % 2)) / count
-
-
-def _by_score(hypothesis: Hypothesis) -> float:
-    return -hypothesis.score
-
-
-def _angle(first: float, second: float) -> float:
-    return abs((first - second + np.pi) % (2.0 * np.pi) - np.pi)
-
-
-def _distinct(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+def _distinct(paths: Sequence[_Path]) -> list[_Path]:
     """Best first, each facing elsewhere than all before it."""
-    kept: list[Hypothesis] = []
-    for h in sorted(hypotheses, key=_by_score):
-        if all(_angle(h.heading, k.heading) > APART for k in kept):
-            kept.append(h)
+    kept: list[_Path] = []
+    for path in paths:
+        heading = float(path.headings[path.reference])
+        if all(between(heading, float(k.headings[k.reference])) > APART for k in kept):
+            kept.append(path)
     return kept
 
 
-def _aligned(problem: Problem, pose: StartPose, heading: float, frame: int) -> Hypothesis:
-    """A start pose turned to a heading and laid over the mask."""
-    body = problem.body
+def _tilted(problem: Problem, elevation: float) -> Problem:
+    """The problem in a world where its camera looks further down."""
+    if elevation == 0.0:
+        return problem
+    return looking_down(problem, Motion.rest(problem.body.skeleton.joint_count), elevation)[0]
+
+
+def _in_world_of(problem: Problem, hypothesis: Hypothesis) -> Hypothesis:
+    """From the world of its own elevation back into the problem's."""
+    if hypothesis.elevation == 0.0:
+        return hypothesis
+    tilted = _tilted(problem, hypothesis.elevation)
+    return replace(hypothesis, pose=looking_down(tilted, hypothesis.pose, -hypothesis.elevation)[1])
+
+
+def _aligned(problem: Problem, path: _Path, row: int, frame: int) -> Hypothesis:
+    """A path's pose in one frame, turned to its heading and laid over the mask."""
+    body, pose, heading = problem.body, path.poses[row], float(path.headings[row])
     root = body.skeleton.root
     local = pose.local_rotations.copy()
     local[root] = rotations.exp(body.up * heading) @ local[root]
-    motion = Motion(np.zeros((1, 3)), local[None])
-    motion, overlap = align(problem, motion, frame)
-    return Hypothesis(frame, motion, 2.0 * overlap, overlap, heading, pose)
-
-
-def align(problem: Problem, motion: Motion, frame: int) -> tuple[Motion, float]:
-    """Move a pose (one frame) so that area and centre of its outline equal the mask's; also the overlap
-    then."""
-    body, camera, frames = problem.body, problem.camera, problem.frames
-    level, window = frames.window(frame)
-    mask = frames.mask(frame, level)
-    rows, columns = np.nonzero(mask)
-    center = window.to_image(np.array([columns.mean(), rows.mean()]))
-    area = len(rows) / window.scale**2
-    root = body.skeleton.root
-    rest = body.skeleton.rest_positions[root]
-    overlap = 0.0
-    vertices = body.skin.at(State(body.skeleton, motion), 0).vertices.astype(np.float64)
-    shift = np.zeros(3)
-    # First onto the axis through the mask's centre, at a depth where the body surely is before the camera.
-    depth = camera.focal * body.size / max(np.sqrt(area), 1.0)
-    ray = np.append((center - camera.center) / camera.focal, 1.0)
-    shift += camera.rotation.T @ (ray * depth - camera.translation) - 0.5 * (
-        vertices.min(0) + vertices.max(0)
-    )
-    for _ in range(ALIGN_ROUNDS):
-        here = vertices + shift
-        small = _around(camera.project(here), window)
-        seen = body.render(here, camera, small).mask
-        r, c = np.nonzero(seen)
-        if len(r) < 4:
-            break
-        seen_center = small.to_image(np.array([c.mean(), r.mean()]))
-        ratio = np.sqrt(len(r) / small.scale**2 / max(area, 1e-9))
-        place = rest + motion.root_translation[0] + shift
-        moved = camera.position + (place - camera.position) * np.clip(ratio, 0.5, 2.0)
-        depth = float(camera.to_camera(moved)[2])
-        sideways = np.append((center - seen_center) * depth / camera.focal, 0.0)
-        shift += moved - place + camera.rotation.T @ sideways
-    result = Motion(motion.root_translation + shift, motion.local_rotations)
-    small = Crop(window.left, window.top, window.side, ALIGN_SIZE)
-    seen = body.render(vertices + shift, camera, small).mask
-    there = mask[np.ix_(_thin(window.size), _thin(window.size))]
-    trusted = frames.trusted(frame, level)[np.ix_(_thin(window.size), _thin(window.size))]
-    union = np.count_nonzero((seen | there) & trusted)
-    overlap = np.count_nonzero(seen & there & trusted) / union if union else 0.0
-    return result, float(overlap)
-
-
-def _around(points: NDArray[np.float64], window: Crop) -> Crop:
-    low, high = points.min(0), points.max(0)
-    side = float(np.clip((high - low).max() * 1.05, 4.0, 20.0 * window.side))
-    corner = 0.5 * (low + high) + 0.5 - side / 2.0
-    return Crop(float(corner[0]), float(corner[1]), side, ALIGN_SIZE)
-
-
-def _thin(size: int) -> NDArray[np.intp]:
-    """Rows of a full window nearest to those of a small one."""
-    return ((np.arange(ALIGN_SIZE) + 0.5) * size / ALIGN_SIZE).astype(np.intp)
+    motion, overlap = align(problem, Motion(np.zeros((1, 3)), local[None]), frame)
+    return Hypothesis(frame, motion, 2.0 * overlap, overlap, heading, pose, path.elevation)
 
 
 def refit(problem: Problem, hypothesis: Hypothesis, steps: int, stiffer: float = 1.0) -> Hypothesis:
-    """The hypothesis after a short fit about its own start pose, scored."""
+    """The hypothesis after a short fit about its own start pose."""
     expected = problem.with_expected(problem.expected.around(hypothesis.start_pose.local_rotations))
     frame = hypothesis.frame
     motion = fit_frame(expected, hypothesis.pose, frame, steps=steps, stiffer=stiffer)
-    sight = look_at(expected, motion, frame)
     body = problem.body
+    overlap, apart = compare_outlines(problem, body.skin.at(State(body.skeleton, motion), 0), frame)
     root = body.skeleton.root
-    moving = body.skeleton.moving[1:]
-    away = rotations.angle_between(
-        hypothesis.start_pose.local_rotations[moving], motion.local_rotations[0, moving]
-    )
-    bent = float(np.mean(away**2 / (1.0 + away**2))) if len(moving) else 0.0
+    bent = bending(body, hypothesis.start_pose.local_rotations, motion.local_rotations[0])
     upright = float((motion.local_rotations[0, root] @ body.up) @ body.up)
-    score = 2.0 * sight.overlap - 0.5 * bent - 0.5 * max(0.0, 0.8 - upright)
+    lean = max(0.0, LEAN_FREE - upright)
     return replace(
         hypothesis,
         pose=motion,
-        score=score,
-        overlap=sight.overlap,
+        fit=2.0 * overlap - 0.5 * bent - 0.5 * lean,
+        overlap=overlap,
+        apart=apart,
+        bent=bent,
+        lean=lean,
         heading=heading_of(body.up, motion.local_rotations[0, root]),
     )

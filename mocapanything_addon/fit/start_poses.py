@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..ik import rotations
 from .body import Body
-from .limbs import limb_pairs, main_chain, middle_chains
+from .limbs import LimbPair, limb_pairs, main_chain, middle_chains
 
 MOST_EXAMPLES = 4
 SIDEWAYS = 0.6
@@ -21,6 +21,10 @@ LOWERED = np.radians(90.0)
 """How far a neck or tail is bent down in all."""
 SHORTEST_BONE = 0.15
 """Of its limb: shorter ones (collar bones) do not swing."""
+STRIDE = np.radians(32.0)
+"""How far a leg swings."""
+HANGS = 0.7
+"""Cosine between a limb and straight down from which on it is a leg."""
 SAMPLED = 200
 NEAR = 0.12
 """Radians, mean over the joints: poses nearer than this are one."""
@@ -51,6 +55,59 @@ def start_poses(body: Body) -> list[StartPose]:
             )
         )
     return poses + _own_poses(body)
+
+
+def passing_poses(body: Body) -> list[StartPose]:
+    """Poses that bodies only pass through, to find them in any frame: legs in stride, stretched, gathered.
+
+    None of them is a likely average of a clip.
+    """
+    legs = [pair for pair in limb_pairs(body) if _hangs(body, pair)]
+    if not legs or body.symmetry is None:
+        return []
+    base = start_poses(body)[0].local_rotations
+    lowered = _lowered_limbs(body)
+    base = base if lowered is None else lowered
+    ahead = np.cross(body.up, body.symmetry.axis)
+    places = np.array([body.skeleton.rest_positions[pair.left[0]] @ ahead for pair in legs])
+    front = np.where(places > places.mean(), 1.0, -1.0)
+    poses = []
+    for name, left, right in (
+        ("stride", front, -front),
+        ("other stride", -front, front),
+        ("stretched", front, front),
+        ("gathered", -front, -front),
+    ):
+        if len(legs) == 1 and name in ("stretched", "gathered"):
+            continue
+        local = base.copy()
+        for pair, a, b in zip(legs, left, right, strict=True):
+            for joint, way in ((int(pair.left[0]), a), (int(pair.right[0]), b)):
+                local[joint] = rotations.exp(way * STRIDE * body.symmetry.axis) @ local[joint]
+        poses.append(StartPose(name, local))
+    return poses
+
+
+def unusual(body: Body, pose: StartPose) -> float:
+    """How far a pose is from rest, 0 to 1."""
+    rest = np.broadcast_to(np.eye(3), pose.local_rotations.shape)
+    return bending(body, rest, pose.local_rotations)
+
+
+def bending(body: Body, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """How far the joints of two poses (J, 3, 3) are apart, 0 to 1; the root's does not count."""
+    moving = body.skeleton.moving[1:]
+    if not len(moving):
+        return 0.0
+    angle = rotations.angle_between(first[moving], second[moving])
+    return float(np.mean(angle**2 / (1.0 + angle**2)))
+
+
+def _hangs(body: Body, pair: LimbPair) -> bool:
+    """Whether a limb points down in rest pose."""
+    chain = main_chain(body, int(pair.left[0]))
+    along = body.skeleton.rest_positions[chain[-1]] - body.skeleton.rest_positions[chain[0]]
+    return float(along @ -body.up) > HANGS * max(float(np.linalg.norm(along)), 1e-9)
 
 
 def _lowered_limbs(body: Body) -> NDArray[np.float64] | None:

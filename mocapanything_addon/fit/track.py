@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from ..ik import rotations
 from ..ik.motion import Motion
 from ..ik.solve import Term, step
+from .align import align
 from .evidence.flow import flow_observations
 from .evidence.observations import PlaceObservations
 from .frame_fit import NARROW, fit_frame, look_at
+from .hypothesis import Hypothesis
 from .lost_limbs import lost_limb_terms
 from .problem import Problem, Progress
 from .sight import Sight
-from .start import Hypothesis, align
 from .terms import EVIDENCE_SIGMA, expected_pose_terms, near_terms, place_terms, turned_on
 
 STAGE = "tracking"

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be the start of a capture, and its twin that looks the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik import rotations
+from ..ik.motion import Motion
+from .problem import Problem
+from .start_poses import StartPose
+
+APART = np.radians(35.0)
+"""Headings nearer than this are one hypothesis."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """One pose in one frame that may be the start."""
+
+    frame: int
+    pose: Motion
+    """One frame, in the world of the problem's camera."""
+    fit: float
+    """How well it explains its own frame: 2 x overlap, less what the pose costs."""
+    overlap: float
+    """Of the outlines, 0 to 1."""
+    heading: float
+    """Radians about the world's up from the rest pose's heading."""
+    start_pose: StartPose
+    """What it was searched from."""
+    elevation: float = 0.0
+    """Radians that the camera looks further down than the problem's, if this is right."""
+    score: float = 0.0
+    """How well its heading explains the clip, natural logarithm; comparable within one clip."""
+    apart: float = 0.0
+    """Mean distance between the outlines, both ways, the fit's pixels."""
+    bent: float = 0.0
+    """How far its joints are from the start pose's, 0 to 1."""
+    lean: float = 0.0
+    """How far the body is from upright, beyond what is usual."""
+    probability: float = 1.0
+    """That its heading is right, 0 to 1."""
+
+
+def mirrored(problem: Problem, hypothesis: Hypothesis) -> Hypothesis | None:
+    """The twin with (almost) the same silhouette: mirrored in depth, left and right exchanged.
+
+    None for a body without left and right.
+    """
+    body = problem.body
+    if body.symmetry is None:
+        return None
+    root = body.skeleton.root
+    place = body.skeleton.rest_positions[root] + hypothesis.pose.root_translation[0]
+    view = place - problem.camera.position
+    view -= body.up * (view @ body.up)
+    view /= max(float(np.linalg.norm(view)), 1e-9)
+    in_depth = np.eye(3) - 2.0 * np.outer(view, view)
+    sideways = np.eye(3) - 2.0 * np.outer(body.symmetry.axis, body.symmetry.axis)
+    local = body.symmetry.mirror_rotations(hypothesis.pose.local_rotations)
+    local[0, root] = in_depth @ hypothesis.pose.local_rotations[0, root] @ sideways
+    pose = Motion(hypothesis.pose.root_translation.copy(), local)
+    return replace(hypothesis, pose=pose, heading=heading_of(body.up, local[0, root]))
+
+
+def heading_of(up: NDArray[np.float64], rotation: NDArray[np.float64]) -> float:
+    """Radians that a rotation (3, 3) turns about ``up``, whatever it tilts (swing-twist)."""
+    w, x, y, z = rotations.quaternion_from_matrix(rotation)
+    return float(2.0 * np.arctan2(np.array([x, y, z]) @ up, w))
+
+
+def between(first: float, second: float) -> float:
+    """Radians, 0 to pi, between two headings."""
+    return abs((first - second + np.pi) % (2.0 * np.pi) - np.pi)

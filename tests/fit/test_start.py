@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The start search on a small body whose truth is known, and what it is made of."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mocapanything_addon.fit.body import Body
+from mocapanything_addon.fit.cues import Cues, travel
+from mocapanything_addon.fit.facing import facing
+from mocapanything_addon.fit.fit import prepare
+from mocapanything_addon.fit.heading_path import join_headings
+from mocapanything_addon.fit.hypothesis import Hypothesis, between, mirrored
+from mocapanything_addon.fit.outlines import Outlines, likeness, normalised, variants
+from mocapanything_addon.fit.start import in_world_of_best, is_uncertain, search_start
+from mocapanything_addon.fit.start_poses import passing_poses, start_poses
+from mocapanything_addon.fit.start_score import heading_probabilities
+from mocapanything_addon.ik.kinematics import forward
+from mocapanything_addon.jobs.settings import Quality
+from tests.fit.filmed_tubes import camera_at, film, long_necked_rig, skinned, standing
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    assert stage
+    assert 0 <= done <= total
+
+
+def test_outlines_do_not_mind_size_and_place() -> None:
+    small, large = np.zeros((60, 60), np.uint8), np.zeros((200, 200), np.uint8)
+    cv2.ellipse(small, (25, 30), (20, 8), 30.0, 0.0, 360.0, 1, -1)
+    cv2.ellipse(large, (120, 90), (60, 24), 30.0, 0.0, 360.0, 1, -1)
+    other = cv2.flip(large, 0)
+    drawn = Outlines.of([normalised(small > 0), normalised(other > 0)])
+    seen = Outlines.of(variants(large > 0))
+    same, flipped = likeness(drawn, seen).max(1)
+    assert same > 0.85
+    assert flipped < same - 0.3
+
+
+def test_empty_outlines_are_like_nothing() -> None:
+    empty = Outlines.of([normalised(np.zeros((20, 20), bool))])
+    full = Outlines.of([normalised(np.ones((20, 20), bool))])
+    assert likeness(empty, full)[0, 0] < 0.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    heading=st.integers(0, 35),
+    turn=st.integers(-2, 2),
+    misread=st.integers(0, 5),
+    reference=st.integers(0, 5),
+)
+def test_headings_turn_slowly_and_one_misread_frame_does_no_harm(
+    heading: int, turn: int, misread: int, reference: int
+) -> None:
+    true = (heading + turn * np.arange(6)) % 36
+    scores = np.zeros((6, 36))
+    scores[np.arange(6), true] = 1.0
+    scores[misread] = 0.0
+    scores[misread, (true[misread] + 18) % 36] = 1.2
+    joined = join_headings(scores, np.arange(6) / 6.0, reference)
+    if reference != misread:
+        best = joined.headings[joined.scores.argmax()]
+        others = np.arange(6) != misread
+        np.testing.assert_array_equal(best[others], true[others])
+    # Every heading of the reference frame has its path.
+    np.testing.assert_array_equal(joined.headings[:, reference], np.arange(36))
+
+
+def test_path_scores_are_what_the_paths_bring() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.random((4, 12))
+    joined = join_headings(scores, np.zeros(4), 1)
+    steps = 2.0 * np.pi / 12
+    for total, path in zip(joined.scores, joined.headings, strict=True):
+        turns = [between(a * steps, b * steps) for a, b in itertools.pairwise(path)]
+        cost = sum(0.05 * min((turn / np.radians(25.0)) ** 2, 9.0) for turn in turns)
+        assert total == pytest.approx((scores[np.arange(4), path].sum() - cost) / 4, abs=1e-9)
+
+
+@pytest.mark.parametrize("heading_degrees", [20.0, 100.0, 215.0, 300.0])
+def test_search_finds_the_heading_of_a_known_camera(heading_degrees: float) -> None:
+    rig = long_necked_rig()
+    heading = np.radians(heading_degrees)
+    camera = camera_at(np.radians(8.0))
+    clip = film(rig, standing(rig, heading + np.radians([0.0, 5.0, 10.0, 15.0])), camera)
+    ranked = search_start(prepare(rig, clip, camera=camera), Quality.FAST, silent)
+    best = ranked[0]
+    assert np.degrees(between(best.heading, heading + np.radians(5.0 * best.frame))) < 10.0
+    assert best.overlap > 0.85
+    assert all(a.score >= b.score for a, b in itertools.pairwise(ranked))
+
+
+def test_search_finds_that_an_unknown_camera_looks_down() -> None:
+    rig = long_necked_rig()
+    heading, elevation = np.radians(50.0), np.radians(32.0)
+    camera = camera_at(elevation)
+    clip = film(rig, standing(rig, np.full(3, heading)), camera)
+    problem = prepare(rig, clip, fov_degrees=40.0)
+    ranked = search_start(problem, Quality.FAST, silent)
+    assert np.degrees(ranked[0].elevation) == pytest.approx(np.degrees(elevation), abs=10.0)
+    tilted, moved = in_world_of_best(problem, ranked)
+    assert moved[0].elevation == 0.0
+    # In the camera's axes: the worlds differ.
+    found = tilted.camera.rotation @ moved[0].pose.local_rotations[0, 0]
+    true = camera.rotation @ standing(rig, np.array([heading])).local_rotations[0, 0]
+    assert np.degrees(np.arccos((np.trace(found.T @ true) - 1.0) / 2.0)) < 15.0
+    for before, after in zip(ranked, moved, strict=True):
+        np.testing.assert_allclose(
+            tilted.camera.project(forward(tilted.body.skeleton, after.pose).positions),
+            problem.camera.project(forward(problem.body.skeleton, before.pose).positions),
+            atol=1e-5,
+        )
+
+
+def test_a_body_that_looks_the_same_from_both_ends_is_uncertain() -> None:
+    rig = long_necked_rig()
+    both_ends = np.concatenate([rig.vertices, rig.vertices * np.array([1.0, -1.0, 1.0])])
+    faces = np.concatenate([rig.faces, rig.faces + len(rig.vertices)])
+    even = skinned(rig, both_ends, faces, np.zeros(len(both_ends), np.int32))
+    camera = camera_at(np.radians(5.0))
+    clip = film(even, standing(even, np.radians([70.0, 70.0])), camera)
+    ranked = search_start(prepare(even, clip, camera=camera), Quality.FAST, silent)
+    rival = next(h for h in ranked if between(h.heading, ranked[0].heading) > np.radians(90.0))
+    assert rival.overlap > 0.8
+    assert rival.probability > 0.2
+    assert is_uncertain(ranked)
+
+
+def test_a_clip_without_subject_is_uncertain() -> None:
+    rig = long_necked_rig()
+    camera = camera_at(0.1)
+    clip = film(rig, standing(rig, np.zeros(2)), camera)
+    nothing = replace(clip, mask=np.zeros_like(clip.mask))
+    ranked = search_start(prepare(rig, nothing, camera=camera), Quality.FAST, silent)
+    assert len(ranked) == 1
+    assert is_uncertain(ranked)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-20.0, 20.0), st.floats(-np.pi, np.pi)), min_size=1, max_size=8),
+)
+def test_probabilities_of_distinct_headings_sum_to_one(rows: list[tuple[float, float]]) -> None:
+    scores, headings = (np.array(column) for column in zip(*rows, strict=True))
+    found = heading_probabilities(scores, headings)
+    assert found[scores.argmax()] == found.max()
+    assert len(rows) > 1 or found[0] == pytest.approx(1.0)
+    distinct = {round(float(p), 12) for p in found}
+    assert sum(distinct) <= 1.0 + 1e-9
+
+
+def test_candidates_that_face_the_same_way_do_not_split_their_probability() -> None:
+    found = heading_probabilities(np.array([2.0, 1.9, 0.0]), np.array([0.0, 0.1, 3.0]))
+    assert found[0] == found[1]
+    assert found[0] + found[2] == pytest.approx(1.0)
+
+
+def test_bones_say_which_way_a_body_faces() -> None:
+    body = Body.from_rig(long_necked_rig())
+    np.testing.assert_allclose(facing(body) / np.linalg.norm(facing(body)), [0.0, -1.0, 0.0], atol=1e-6)
+    names = tuple({"chest": "spine", "hip": "head"}.get(n, n) for n in body.rig.joint_names)
+    turned = Body.from_rig(replace(body.rig, joint_names=names))
+    np.testing.assert_allclose(facing(turned), [0.0, 1.0, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("toward", [-1.0, 1.0])
+def test_walking_ahead_is_told_from_walking_back(toward: float) -> None:
+    """The subject comes nearer, or goes away, while it faces the camera."""
+    rig = long_necked_rig()
+    steps = np.outer(np.linspace(-0.5, 0.5, 6), [0.0, toward, 0.0])
+    camera = camera_at(0.1)
+    clip = film(rig, standing(rig, np.zeros(6), steps), camera)
+    problem = prepare(rig, clip, camera=camera)
+    pose = standing(rig, np.zeros(1))
+    hypothesis = Hypothesis(0, pose, 1.0, 1.0, 0.0, start_poses(problem.body)[0])
+    assert np.sign(travel(problem)[2]) == toward
+    assert np.sign(Cues.of(problem).ahead(hypothesis, problem)) == -toward
+
+
+def test_the_twin_of_a_twin_is_the_body_itself() -> None:
+    rig = long_necked_rig()
+    camera = camera_at(0.1)
+    problem = prepare(rig, film(rig, standing(rig, np.array([0.7])), camera), camera=camera)
+    first = Hypothesis(0, standing(rig, np.array([0.7])), 1.0, 1.0, 0.7, start_poses(problem.body)[0])
+    twin = mirrored(problem, first)
+    assert twin is not None
+    assert between(twin.heading, first.heading) > 0.3
+    back = mirrored(problem, twin)
+    assert back is not None
+    np.testing.assert_allclose(back.pose.local_rotations, first.pose.local_rotations, atol=1e-9)
+
+
+def test_legs_stride_in_passing_poses() -> None:
+    body = Body.from_rig(long_necked_rig())
+    poses = {pose.name: pose for pose in passing_poses(body)}
+    assert set(poses) == {"stride", "other stride", "stretched", "gathered"}
+    for pose in poses.values():
+        moved = np.linalg.norm(pose.local_rotations - np.eye(3), axis=(1, 2)) > 0.1
+        assert {body.rig.joint_names[j].split(".")[-1] for j in np.nonzero(moved)[0]} == {"0"}
+        assert moved.sum() == 4
+    # Stretched legs reach ahead and behind.
+    motion = standing(body.rig, np.zeros(1))
+    motion.local_rotations[0] = poses["stretched"].local_rotations
+    feet = np.nonzero(body.rig.is_tail & (body.rig.rest_positions[:, 2] < 0.1))[0]
+    reach = np.abs(forward(body.skeleton, motion).positions[0, feet, 1])
+    assert (reach > np.abs(body.rig.rest_positions[feet, 1]) + 0.2).all()
