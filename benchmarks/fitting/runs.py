@@ -219,7 +219,7 @@ def given_start(problem: Problem, case: Case, start: str) -> Hypothesis | None:
         return None
     frame = case.clip.frame_count // 2
     body = problem.body
-    pose, name = case.truth[frame : frame + 1].copy(), "given"
+    pose = _seen_alike(problem, case.truth[frame : frame + 1], case)
     if start == "root":
         turned = rotations.exp(body.up * ROOT_ANGLE) @ pose.local_rotations[0, 0]
         local = np.tile(np.eye(3), (1, body.skeleton.joint_count, 1, 1))
@@ -230,7 +230,17 @@ def given_start(problem: Problem, case: Case, start: str) -> Hypothesis | None:
     base = pose.local_rotations[0].copy()
     base[0] = np.eye(3)
     heading = float(turned_about(body.up, pose.local_rotations[0, 0]))
-    return Hypothesis(frame, pose, 0.0, 0.0, heading, StartPose(name, base))
+    return Hypothesis(frame, pose, 0.0, 0.0, heading, StartPose("given", base))
+
+
+def _seen_alike(problem: Problem, motion: Motion, case: Case) -> Motion:
+    """A motion of the true world where the problem's camera sees what the true one does."""
+    rest = problem.body.skeleton.rest_positions[0]
+    turn = problem.camera.rotation.T @ case.camera.rotation
+    shift = problem.camera.rotation.T @ (case.camera.translation - problem.camera.translation)
+    local = motion.local_rotations.copy()
+    local[:, 0] = turn @ local[:, 0]
+    return Motion((motion.root_translation + rest) @ turn.T + shift - rest, local)
 
 
 def start_figures(problem: Problem, ranked: Sequence[Hypothesis], case: Case) -> StartFigures:

@@ -291,3 +291,11 @@ def test_the_command_writes_its_tables(folder, tmp_path, capsys, monkeypatch):
 def test_limbs_that_traded_places_are_told(case):
     right = capture(case, BY_NAME["one pose given"], "tracking")
     assert right.exchanged > right.errors["tracking"].mpjpe
+
+
+def test_a_pose_is_given_where_the_guessed_camera_sees_it(case):
+    outcome = capture(case, Condition("guessed", start="pose", camera="fov"), "start")
+    assert outcome.start.heading == pytest.approx(0.0, abs=1e-3)
+    # One pose held over the clip: right in its own frame, so nearer than the clip's mean pose is far.
+    assert outcome.errors["start"].heading < 1e-3
+    assert outcome.errors["start"].root < 1.0
