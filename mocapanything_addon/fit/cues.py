@@ -19,6 +19,7 @@ from ..ik.kinematics import State
 from .facing import facing
 from .hypothesis import Hypothesis
 from .problem import Problem
+from .scene_motion import scene_places
 
 FAR = 0.6
 """Body lengths travelled over the clip at which the direction has half its say."""
@@ -63,8 +64,9 @@ class Cues:
 def travel(problem: Problem) -> NDArray[np.float64]:
     """(3,) way of the subject over the clip, camera axes; its length is how much it says, 0 to 1.
 
-    Where the subject is comes from the place and area of its mask, seen by the problem's camera, which is
-    taken to stand still. Straight lines are laid through both, because areas breathe with the gait.
+    Where the subject is comes from the place of its mask before the scene (the camera may pan) and from its
+    area, seen by the problem's camera. Straight lines are laid through both, because areas breathe with the
+    gait.
     """
     frames, camera = problem.frames, problem.camera
     known = np.flatnonzero(frames.is_whole)
@@ -77,6 +79,7 @@ def travel(problem: Problem) -> NDArray[np.float64]:
         rows, columns = np.nonzero(frames.mask(int(t)))
         centers[row] = crop.to_image(np.array([columns.mean(), rows.mean()]))
         areas[row] = len(rows) / crop.scale**2
+    centers -= scene_places(frames, known)
     times = frames.clip.times[known]
     # Depth in units of a body that fills one square unit: only ratios matter.
     depth = camera.focal / np.sqrt(np.maximum(areas, 1.0))

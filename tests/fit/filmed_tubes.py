@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -82,8 +83,16 @@ def standing(rig: Rig, headings: NDArray[np.float64], steps: NDArray[np.float64]
     return motion
 
 
-def film(rig: Rig, motion: Motion, camera: Camera, *, frame_rate: float = 12.0) -> SubjectClip:
-    """What the camera sees of it, with true masks, before a grey wall."""
+def film(
+    rig: Rig,
+    motion: Motion,
+    camera: Camera,
+    *,
+    frame_rate: float = 12.0,
+    wall: Callable[[int], NDArray[np.uint8]] | None = None,
+) -> SubjectClip:
+    """What the camera sees of it, with true masks, before a grey wall or the image (H, W, 3) given for each
+    frame."""
     skeleton = Skeleton.from_rig(rig)
     skin = Skin(rig.vertices, rig.faces, rig.skin_joints, rig.skin_weights, skeleton)
     state = State(skeleton, motion)
@@ -105,6 +114,9 @@ def film(rig: Rig, motion: Motion, camera: Camera, *, frame_rate: float = 12.0) 
             [np.linalg.inv(np.vstack([image.affine_from_image(), [0, 0, 1]]))]
         )
         mask[t] = (cv2.warpAffine(seen, matrix, (PIXELS, PIXELS)) > 127) * 255
+        if wall is not None:
+            at_image = crop.affine_from_image()
+            color[t] = cv2.warpAffine(wall(t), at_image, (PIXELS, PIXELS), borderMode=cv2.BORDER_REPLICATE)
         painted = cv2.warpAffine(drawn.color, matrix, (PIXELS, PIXELS))
         color[t][mask[t] > 0] = painted[mask[t] > 0]
         crops.append(crop)

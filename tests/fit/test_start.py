@@ -16,15 +16,17 @@ from mocapanything_addon.fit.body import Body
 from mocapanything_addon.fit.cues import Cues, travel
 from mocapanything_addon.fit.facing import facing
 from mocapanything_addon.fit.fit import prepare
+from mocapanything_addon.fit.frames import Frames
 from mocapanything_addon.fit.heading_path import join_headings
 from mocapanything_addon.fit.hypothesis import Hypothesis, between, mirrored
 from mocapanything_addon.fit.outlines import Outlines, likeness, normalised, variants
+from mocapanything_addon.fit.scene_motion import scene_places
 from mocapanything_addon.fit.start import in_world_of_best, is_uncertain, search_start
 from mocapanything_addon.fit.start_poses import passing_poses, start_poses
 from mocapanything_addon.fit.start_score import heading_probabilities
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.jobs.settings import Quality
-from tests.fit.filmed_tubes import camera_at, film, long_necked_rig, skinned, standing
+from tests.fit.filmed_tubes import HEIGHT, WIDTH, camera_at, film, long_necked_rig, skinned, standing
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -183,6 +185,28 @@ def test_walking_ahead_is_told_from_walking_back(toward: float) -> None:
     hypothesis = Hypothesis(0, pose, 1.0, 1.0, 0.0, start_poses(problem.body)[0])
     assert np.sign(travel(problem)[2]) == toward
     assert np.sign(Cues.of(problem).ahead(hypothesis, problem)) == -toward
+
+
+def test_a_subject_followed_by_the_camera_travels_before_the_scene() -> None:
+    rig = long_necked_rig()
+    wide = np.random.default_rng(4).integers(0, 255, (HEIGHT // 4, WIDTH // 2, 3)).astype(np.uint8)
+    wide = cv2.resize(wide, (2 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    camera = camera_at(0.1)
+    standstill = standing(rig, np.full(6, 0.5))
+    panned = film(rig, standstill, camera, wall=lambda t: wide[:, 20 + 5 * t : 20 + 5 * t + WIDTH])
+    still = film(rig, standstill, camera, wall=lambda t: wide[:, 20 : 20 + WIDTH])
+    places = scene_places(Frames(panned), np.arange(6))
+    np.testing.assert_allclose(places, np.outer(np.arange(6), [-5.0, 0.0]), atol=0.5)
+    way = travel(prepare(rig, panned, camera=camera))
+    assert way[0] > 0.03
+    assert abs(way[2]) < way[0]
+    assert np.linalg.norm(travel(prepare(rig, still, camera=camera))) < 0.01
+
+
+def test_a_scene_without_texture_is_taken_to_stand_still() -> None:
+    rig = long_necked_rig()
+    clip = film(rig, standing(rig, np.zeros(3)), camera_at(0.1))
+    assert not scene_places(Frames(clip), np.arange(3)).any()
 
 
 def test_the_twin_of_a_twin_is_the_body_itself() -> None:
