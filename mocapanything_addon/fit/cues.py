@@ -56,9 +56,10 @@ class Cues:
         looks -= up * (looks @ up)
         return float(looks @ way)
 
-    def trust(self, agreement: NDArray[np.float64]) -> float:
-        """How much the colours count, 0 to 1, by the best agreement of all hypotheses."""
-        return float(np.clip((agreement.max(initial=0.0) - UNLIKE) / (ALIKE - UNLIKE), 0.0, 1.0))
+
+def trust_in_colors(agreement: NDArray[np.float64]) -> float:
+    """How much the colours count, 0 to 1, by the best agreement of all hypotheses."""
+    return float(np.clip((agreement.max(initial=0.0) - UNLIKE) / (ALIKE - UNLIKE), 0.0, 1.0))
 
 
 def travel(problem: Problem) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from ..ik.kinematics import State
 from ..ik.motion import Motion
 from ..jobs.settings import Quality
 from .align import align
+from .cues import Cues
 from .elevation import camera_elevation, looking_down
 from .frame_fit import fit_frame
 from .heading_path import join_headings
@@ -89,6 +90,7 @@ def search_start(
     fitted = _spread(len(frames), FITTED[quality])
     total = len(poses) + (CANDIDATES[quality] + 1) * len(fitted)
     paths = _paths(problem, frames, poses, lambda k: progress(STAGE, k, total))
+    cues = Cues.of(problem)
     done = len(poses)
 
     def fit(tilted: Problem, path_score: float, starts: Sequence[Hypothesis]) -> Candidate:
@@ -98,18 +100,18 @@ def search_start(
             progress(STAGE, done, total)
             done += 1
             found.append(refit(tilted, start, FREE_STEPS))
-        return Candidate.of(tilted, path_score, found)
+        return Candidate.of(tilted, cues, path_score, found)
 
     candidates = []
     for path in _distinct(paths)[: CANDIDATES[quality]]:
         tilted = _tilted(problem, path.elevation)
         starts = [_aligned(tilted, path, row, frames[row]) for row in fitted]
         candidates.append(fit(tilted, path.score, starts))
-    ranked = ranked_candidates(problem, candidates)
+    ranked = ranked_candidates(candidates)
     best = ranked[0]
     twins = [twin for h in best.hypotheses if (twin := mirrored(best.problem, h)) is not None]
     if twins and not any(between(twins[0].heading, c.hypotheses[0].heading) < APART for c in ranked[:3]):
-        ranked = ranked_candidates(problem, [*ranked, fit(best.problem, best.path_score, twins)])
+        ranked = ranked_candidates([*ranked, fit(best.problem, best.path_score, twins)])
     progress(STAGE, total, total)
     return [_in_world_of(problem, h) for candidate in ranked for h in candidate.hypotheses]
 

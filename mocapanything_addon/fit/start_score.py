@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .cues import Cues, color_agreement
+from .cues import Cues, color_agreement, trust_in_colors
 from .hypothesis import APART, Hypothesis, between
 from .problem import Problem
 from .start_poses import unusual
@@ -42,6 +42,8 @@ class Candidate:
     path_score: float
     hypotheses: tuple[Hypothesis, ...]
     """Best fit first."""
+    evidence: NDArray[np.float64]
+    """(len(EVIDENCE),) mean over its frames."""
 
     @property
     def heading(self) -> float:
@@ -49,15 +51,18 @@ class Candidate:
         return self.hypotheses[0].heading
 
     @classmethod
-    def of(cls, problem: Problem, path_score: float, hypotheses: Sequence[Hypothesis]) -> Candidate:
+    def of(
+        cls, problem: Problem, cues: Cues, path_score: float, hypotheses: Sequence[Hypothesis]
+    ) -> Candidate:
         """From its hypotheses in any order."""
-        return cls(problem, path_score, tuple(sorted(hypotheses, key=lambda h: -h.fit)))
+        rows = [_evidence(problem, cues, path_score, h) for h in hypotheses]
+        in_order = tuple(sorted(hypotheses, key=lambda h: -h.fit))
+        return cls(problem, path_score, in_order, np.mean(rows, axis=0))
 
 
-def ranked_candidates(problem: Problem, candidates: Sequence[Candidate]) -> list[Candidate]:
+def ranked_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The candidates, scored, with their probabilities, best first."""
-    evidence = gather_evidence(problem, candidates)
-    scores = evidence @ WEIGHTS
+    scores = joint_evidence(candidates) @ WEIGHTS
     probabilities = heading_probabilities(scores, np.array([c.heading for c in candidates]))
     scored = [
         replace(
@@ -69,6 +74,14 @@ def ranked_candidates(problem: Problem, candidates: Sequence[Candidate]) -> list
         for candidate, score, p in zip(candidates, scores, probabilities, strict=True)
     ]
     return sorted(scored, key=lambda c: -c.hypotheses[0].score)
+
+
+def joint_evidence(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """(N, len(EVIDENCE)); colours count only if some candidate shows that they are the subject's."""
+    rows = np.array([c.evidence for c in candidates])
+    colours = EVIDENCE.index("colours")
+    rows[:, colours] *= trust_in_colors(rows[:, colours])
+    return rows
 
 
 def heading_probabilities(scores: NDArray[np.float64], headings: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,30 +102,21 @@ def heading_probabilities(scores: NDArray[np.float64], headings: NDArray[np.floa
     return np.asarray((odds / odds.sum())[group], np.float64)
 
 
-def gather_evidence(problem: Problem, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-    """(N, len(EVIDENCE)) of every candidate, mean over its frames."""
-    cues = Cues.of(problem)
-    rows = np.array([[_evidence(c, cues, h) for h in c.hypotheses] for c in candidates])
-    rows = rows.mean(1)
-    rows[:, EVIDENCE.index("colours")] *= cues.trust(rows[:, EVIDENCE.index("colours")])
-    return np.asarray(rows)
-
-
 def is_unsure(probability: float, overlap: float) -> bool:
     """Whether to tell the user."""
     return probability < UNSURE or overlap < POOR_OVERLAP
 
 
-def _evidence(candidate: Candidate, cues: Cues, h: Hypothesis) -> list[float]:
-    ahead = cues.ahead(h, candidate.problem)
+def _evidence(problem: Problem, cues: Cues, path_score: float, h: Hypothesis) -> list[float]:
+    ahead = cues.ahead(h, problem)
     return [
-        candidate.path_score,
+        path_score,
         h.overlap,
         h.apart,
         h.bent,
         h.lean,
-        unusual(candidate.problem.body, h.start_pose),
-        color_agreement(candidate.problem, h, cues.paint),
+        unusual(problem.body, h.start_pose),
+        color_agreement(problem, h, cues.paint),
         ahead,
         ahead**2,
     ]
