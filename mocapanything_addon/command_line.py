@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--mask", type=Path, metavar="VIDEO_OR_FOLDER", help="white where the subject is")
     add("--seed", type=int, default=0, metavar="N")
     add("--no-networks", action="store_true", help="fit to flow and outlines alone")
+    add("--no-contacts", action="store_true", help="do not hold planted feet still")
     add("--python", type=Path, metavar="PY", help="the Python with PyTorch that does the work")
     add("--json", action="store_true", help="messages as one JSON object a line on standard output")
     return parser
@@ -96,6 +97,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         fov_degrees=options.fov,
         mask=None if options.mask is None else str(options.mask),
         use_networks=not options.no_networks,
+        hold_contacts=not options.no_contacts,
         seed=options.seed,
     )
     try:

@@ -8,17 +8,18 @@ and far.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..ik import rotations
 from ..ik.kinematics import State
-from ..ik.motion import Motion
 from ..ik.linear.normal_equations import NormalEquations
+from ..ik.motion import Motion
 from ..ik.robust import GemanMcClure
 from ..ik.solve import Term
+from ..ik.terms.contacts import Contact, Contacts
 from ..ik.terms.joint_projections import JointProjections
 from ..ik.terms.root_acceleration import RootAcceleration
 from ..ik.terms.rotation_acceleration import RotationAcceleration
@@ -48,6 +49,8 @@ ROOT_ACCELERATION = 0.03
 SHIFT_ACCELERATION = 0.01
 LIMB_VELOCITY = 0.6
 """Over the whole clip: radians, radians and body sizes a frame^2; radians a frame."""
+CONTACT_SIGMA = 0.001
+"""Body sizes that a planted foot may slip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +218,17 @@ def smooth_terms(problem: Problem, frames: NDArray[np.intp]) -> list[Term]:
         RotationVelocity(eye / np.square(slow)[:, None, None], times),
         RootAcceleration(SHIFT_ACCELERATION * body.size * slack**2, times),
     ]
+
+
+def contact_terms(problem: Problem, contacts: Sequence[Contact], frames: NDArray[np.intp]) -> list[Term]:
+    """What stands still on the given consecutive frames of the clip, which are the rows of the state."""
+    first, last = int(frames[0]), int(frames[-1])
+    here = [
+        replace(c, first=max(c.first, first) - first, last=min(c.last, last) - first)
+        for c in contacts
+        if c.first <= last and c.last >= first
+    ]
+    return [Contacts(here, CONTACT_SIGMA * problem.body.size)] if here else []
 
 
 def turned_on(motion: Motion, before: Motion, amount: float) -> Motion:

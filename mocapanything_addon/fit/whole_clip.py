@@ -3,19 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ..ik.kinematics import State
 from ..ik.motion import Motion
 from ..ik.solve import Term, step
+from ..ik.terms.contacts import Contact
 from .evidence.flow import flow_observations
 from .evidence.observations import MotionObservations
 from .frame_fit import NARROW
 from .problem import Problem, Progress
 from .sight import Sight, look
-from .terms import correspondence_terms, expected_pose_terms, motion_terms, place_terms, smooth_terms
+from .terms import (
+    contact_terms,
+    correspondence_terms,
+    expected_pose_terms,
+    motion_terms,
+    place_terms,
+    smooth_terms,
+)
 from .track import Track
 
 STAGE = "whole clip"
@@ -30,7 +38,14 @@ MOST_VALUES = 1 << 24
 """Numbers in one array of a window's system (P^2 a frame), 128 MB."""
 
 
-def fit_whole_clip(problem: Problem, motion: Motion, progress: Progress, *, rounds: int = ROUNDS) -> Track:
+def fit_whole_clip(
+    problem: Problem,
+    motion: Motion,
+    progress: Progress,
+    *,
+    rounds: int = ROUNDS,
+    contacts: Sequence[Contact] = (),
+) -> Track:
     """Improve a tracked motion.
 
     Args:
@@ -38,6 +53,7 @@ def fit_whole_clip(problem: Problem, motion: Motion, progress: Progress, *, roun
         motion: T frames, near the truth.
         progress: Told several times a second.
         rounds: How often the evidence is gathered anew.
+        contacts: What stands still, with its place.
     """
     windows = list(_windows(motion.frame_count, problem.body.skeleton.parameter_count))
     total = rounds * sum(last - first for first, last, _ in windows)
@@ -48,7 +64,7 @@ def fit_whole_clip(problem: Problem, motion: Motion, progress: Progress, *, roun
         part = result[first:last]
         for number in range(rounds):
             sigma = WIDE if number < rounds // 3 else NARROW
-            part = _round(problem, part, first, number, sigma, kept, progress, (done, total))
+            part = _round(problem, part, first, number, sigma, kept, contacts, progress, (done, total))
             done += last - first
         result.root_translation[first + kept : last] = part.root_translation[kept:]
         result.local_rotations[first + kept : last] = part.local_rotations[kept:]
@@ -67,6 +83,7 @@ def _round(
     number: int,
     sigma: float,
     kept: int,
+    contacts: Sequence[Contact],
     progress: Progress,
     at: tuple[int, int],
 ) -> Motion:
@@ -86,6 +103,7 @@ def _round(
         *expected_pose_terms(problem, frames),
         *correspondence_terms(problem, frames),
         *smooth_terms(problem, frames),
+        *contact_terms(problem, contacts, frames),
     ]
     held = np.zeros((count, body.skeleton.parameter_count), bool)
     held[:kept] = True

@@ -31,6 +31,8 @@ class CaptureSettings:
     mask: str | None = None
     """A video or folder of images, white where the subject is; None: find it."""
     use_networks: bool = True
+    hold_contacts: bool = True
+    """Hold feet still where they stand; no effect at the fast quality."""
     seed: int = 0
 
     def __post_init__(self) -> None:

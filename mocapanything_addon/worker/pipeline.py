@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fit.clip import SubjectClip
+from ..fit.contacts import hold_contacts
 from ..fit.fit import conclude, find_start, prepare, refine, tilt_camera, track_starts
 from ..fit.overlay import write_overlay
 from ..fit.problem import Problem
@@ -26,6 +27,7 @@ from ..ik.limits import euler
 from ..ik.limits.ranges import limited_angles
 from ..ik.motion import Motion
 from ..ik.rotations import continuous_quaternions, quaternion_from_matrix
+from ..ik.terms.contacts import Contact
 from ..jobs.files import replacing_file
 from ..jobs.folder import JobFolder
 from ..jobs.request import Request
@@ -63,6 +65,7 @@ def run(
     """
     settings = request.settings
     warnings: list[str] = []
+    contacts: Sequence[Contact] = ()
     # Weights are checked before the minutes of work that would be lost for their sake.
     networks = _load_networks(settings, progress)
     # Frames are mapped from files that must go once nothing reads them any more.
@@ -83,6 +86,8 @@ def run(
                 log.info("networks: %.0f %% of the points are sure enough", 100 * proposals.used_share)
                 problem = proposals.problem
             found = fit_whole_clip(problem, found.motion, progress, rounds=LAST_ROUNDS[settings.quality])
+            if settings.hold_contacts:
+                found, contacts = hold_contacts(problem, found, progress)
         result = conclude(problem, found, ranked, progress)
         warnings += result.warnings
         if request.overlay:
@@ -95,6 +100,7 @@ def run(
             limit_violations=_violations(problem, result.motion),
             outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
             start_score=ranked[0].overlap,
+            contacts=len(contacts),
             networks=_used(networks),
             device="cpu" if networks is None else str(networks.device),
         )

@@ -70,5 +70,8 @@ def propose(
         for t in range(clip.frame_count)
         if sure[t].any()
     ]
-    expected = ExpectedPose.from_prior(decoded.prior, body.stiffness)
+    expected = problem.expected
+    if expected.habit is None:
+        # What the character's own Actions show is surer than what a network guesses of its kind.
+        expected = ExpectedPose.from_prior(decoded.prior, body.stiffness)
     return Proposals(replace(problem, expected=expected, correspondences=correspondences), float(sure.mean()))

@@ -46,6 +46,8 @@ class Measurements:
     """(T,) intersection over union of the posed mesh and the subject mask; NaN in frames without a mask."""
     start_score: float
     """How well the pose the search began with explained its frame, 0 to 1."""
+    contacts: int = 0
+    """Runs of frames in which a planted joint was held still."""
     networks: Sequence[Network] = ()
     device: str = "cpu"
     """What the networks ran on."""
@@ -110,6 +112,7 @@ def build_report(
             "largest": _number(residual_cm.max()),
         },
         "limit_violations": int(measurements.limit_violations),
+        "contacts": measurements.contacts,
         "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
         "start_score": _number(measurements.start_score),
         "networks": [{"name": network.name, "weights": network.weights} for network in measurements.networks],
