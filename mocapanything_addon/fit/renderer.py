@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -20,19 +21,39 @@ log = logging.getLogger(__name__)
 class Rendering:
     """Images of n x n pixels, row 0 at the top."""
 
-    triangles: NDArray[np.int32]
-    """(n, n) index into the mesh's faces, -1 where nothing is."""
-    barycentric: NDArray[np.float32]
-    """(n, n, 3) weights of the triangle's corners at the pixel centre."""
-    depth: NDArray[np.float32]
-    """(n, n) distance along the camera's axis, 0 where nothing is."""
+    ids: NDArray[np.float32]
+    """(n, n, 4) triangle number + 1, first two barycentric weights, depth; see :meth:`Rasterizer.draw`."""
     color: NDArray[np.uint8] | None
     """(n, n, 3) shaded colour, black where nothing is; None when not asked for."""
 
-    @property
+    @cached_property
+    def triangles(self) -> NDArray[np.int32]:
+        """(n, n) index into the mesh's faces, -1 where nothing is."""
+        return self.ids[..., 0].astype(np.int32) - 1
+
+    @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """(n, n) the silhouette."""
         return self.triangles >= 0
+
+    @cached_property
+    def barycentric(self) -> NDArray[np.float32]:
+        """(n, n, 3) weights of the triangle's corners at the pixel centre, 0 where nothing is."""
+        weights = np.stack(
+            [self.ids[..., 1], self.ids[..., 2], 1.0 - self.ids[..., 1] - self.ids[..., 2]], -1
+        )
+        weights[~self.mask] = 0.0
+        return weights
+
+    @property
+    def depth(self) -> NDArray[np.float32]:
+        """(n, n) distance along the camera's axis, 0 where nothing is."""
+        return self.ids[..., 3]
+
+    def weights_at(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(N, 3) barycentric weights at pixels of the silhouette, without those of the whole image."""
+        first = self.ids[rows, columns, 1:3].astype(np.float64)
+        return np.concatenate([first, 1.0 - first.sum(axis=1, keepdims=True)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -130,10 +151,7 @@ class Renderer:
         if color or colors is not None:
             corner_colors = self._corner_colors(corners, colors, light, camera)
         ids, image = self.rasterizer.draw(corners, corner_colors, _projection(local, camera, crop), crop.size)
-        triangles = ids[..., 0].astype(np.int32) - 1
-        barycentric = np.stack([ids[..., 1], ids[..., 2], 1.0 - ids[..., 1] - ids[..., 2]], -1)
-        barycentric[triangles < 0] = 0.0
-        return Rendering(triangles, barycentric, ids[..., 3], image)
+        return Rendering(ids, image)
 
     def _corner_colors(
         self,

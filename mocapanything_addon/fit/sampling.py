@@ -37,8 +37,7 @@ def points_at(rendering: Rendering, pixels: NDArray[np.intp]) -> tuple[MeshPoint
     """The surface under pixels (N, 2) as x, y. Returns the points and which pixels (N,) had any."""
     faces = rendering.triangles[pixels[:, 1], pixels[:, 0]]
     hit = faces >= 0
-    weights = rendering.barycentric[pixels[hit, 1], pixels[hit, 0]].astype(np.float64)
-    weights = np.clip(weights, 0.0, 1.0)
+    weights = np.clip(rendering.weights_at(pixels[hit, 1], pixels[hit, 0]), 0.0, 1.0)
     weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
     return MeshPoints(faces[hit], weights), hit
 
