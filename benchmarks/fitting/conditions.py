@@ -73,6 +73,7 @@ CONDITIONS = (
     Condition("without average pose", without="average pose"),
     Condition("without exchange", without="exchange"),
     Condition("without lost limbs", without="lost limbs"),
+    Condition("without contacts", without="contacts"),
     Condition("camera unknown, without elevation", camera="unknown", without="elevation"),
     Condition("networks", networks=True),
     Condition("networks, rig as filmed", networks=True, paint="own"),

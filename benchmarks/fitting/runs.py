@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
+from mocapanything_addon.fit.contacts import hold_contacts
 from mocapanything_addon.fit.evidence.correspondence import Correspondences
 from mocapanything_addon.fit.exchange import exchanged
 from mocapanything_addon.fit.expected_pose import ExpectedPose
@@ -18,7 +19,8 @@ from mocapanything_addon.fit.fit import find_start, prepare, refine, tilt_camera
 from mocapanything_addon.fit.limbs import limb_pairs
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.sight import look
-from mocapanything_addon.fit.start import Hypothesis, is_uncertain
+from mocapanything_addon.fit.hypothesis import Hypothesis
+from mocapanything_addon.fit.start import is_uncertain
 from mocapanything_addon.fit.start_poses import StartPose
 from mocapanything_addon.fit.track import Track as Found
 from mocapanything_addon.fit.whole_clip import fit_whole_clip
@@ -186,7 +188,10 @@ def _full(
         pose = forward(problem.body.skeleton, found.motion)
         networks = Networks.load(device="cpu")
         problem = propose(networks, problem, case.clip, None, pose, _quietly).problem
-    return problem, fit_whole_clip(problem, found.motion, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
+    found = fit_whole_clip(problem, found.motion, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
+    if condition.without != "contacts":
+        found, _ = hold_contacts(problem, found, _quietly)
+    return problem, found
 
 
 def _told(problem: Problem, case: Case, condition: Condition) -> Problem:
