@@ -16,10 +16,10 @@ from mocapanything_addon.fit.evidence.correspondence import Correspondences
 from mocapanything_addon.fit.exchange import exchanged
 from mocapanything_addon.fit.expected_pose import ExpectedPose
 from mocapanything_addon.fit.fit import find_start, prepare, refine, tilt_camera, track_starts
+from mocapanything_addon.fit.hypothesis import Hypothesis
 from mocapanything_addon.fit.limbs import limb_pairs
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.sight import look
-from mocapanything_addon.fit.hypothesis import Hypothesis
 from mocapanything_addon.fit.start import is_uncertain
 from mocapanything_addon.fit.start_poses import StartPose
 from mocapanything_addon.fit.track import Track as Found
