@@ -28,6 +28,8 @@ class Condition:
     name: str
     paint: str = "grey"
     """Of the rig: flat grey, as it was filmed ("own"), or its colours mixed up ("other")."""
+    own_poses: bool = True
+    """The rig comes with its other clips' poses; most rigs have none."""
     limbs: float = 1.0
     """The rig's limbs, neck and tail are so many times as long as those of the filmed creature."""
     mask: str = "true"
@@ -53,6 +55,7 @@ class Condition:
 
 CONDITIONS = (
     Condition("grey rig"),
+    Condition("no other clips", own_poses=False),
     Condition("rig as filmed", paint="own"),
     Condition("rig in other colours", paint="other"),
     Condition("limbs 15 % longer", limbs=1.15),
@@ -106,7 +109,7 @@ def given(case: Case, condition: Condition) -> tuple[Case, Given]:
     camera = case.camera
     fov = float(np.degrees(2.0 * np.arctan(0.5 * max(camera.width, camera.height) / camera.focal)))
     return case, Given(
-        rig=_painted(case.rig, condition.paint, rng),
+        rig=_painted(case.rig if condition.own_poses else _without_poses(case.rig), condition.paint, rng),
         clip=replace(case.clip, mask=mask),
         camera=camera if condition.camera == "known" else None,
         fov_degrees=None if condition.camera == "unknown" else fov,
@@ -132,6 +135,10 @@ def chosen_frames(clip: SubjectClip, frames: NDArray[np.intp]) -> SubjectClip:
         mask=clip.mask[frames],
         cut_off=clip.cut_off[frames],
     )
+
+
+def _without_poses(rig: Rig) -> Rig:
+    return replace(rig, example_rotations=np.zeros((0, rig.joint_count, 4), np.float32))
 
 
 def with_longer_limbs(rig: Rig, factor: float) -> Rig:

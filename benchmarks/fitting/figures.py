@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mocapanything_addon.ik.camera import Camera
 from mocapanything_addon.ik.rotations import quaternion_from_matrix
-from samples.metrics import Joints, Track, measure
+from samples.metrics import Joints, Track, measure, yaw_between
 
 Array = NDArray[np.float64]
 RIGHT_HEADING = 30.0
@@ -68,6 +68,15 @@ def headings_apart(found: Array, true: Array, up: Array) -> Array:
     apart = found @ np.swapaxes(true, -1, -2)
     angles = turned_about(up, apart)
     return np.degrees(np.abs((angles + np.pi) % (2.0 * np.pi) - np.pi))
+
+
+def body_turned(found: Track, truth: Track, up: Array) -> float:
+    """Degrees of the one turn about the vertical that brings all joints nearest to the truth.
+
+    Where trunks twist and spines wind, the root alone does not say which way the body faces.
+    """
+    a, b = (track.positions - track.positions[:, :1] for track in (found, truth))
+    return float(np.degrees(np.abs(turned_about(up, yaw_between(a, b, up)))))
 
 
 def in_true_world(track: Track, guessed: Camera, true: Camera) -> Track:

@@ -34,7 +34,7 @@ from samples.metrics import Joints, Track, constant_floor, rest_floor
 from .ablations import without
 from .clips import ClipSpec
 from .conditions import Condition, every, given
-from .figures import RIGHT_HEADING, Errors, errors, headings_apart, in_true_world, turned_about
+from .figures import RIGHT_HEADING, Errors, body_turned, errors, headings_apart, in_true_world, turned_about
 from .filming import Case, filmed
 from .pictures import draw
 
@@ -50,6 +50,8 @@ class StartFigures:
 
     heading: float
     """Degrees that the best hypothesis is turned against the truth in its frame."""
+    body: float
+    """Degrees that all its joints together are turned, see figures.body_turned."""
     right_at: int
     """Place in the ranking of the first hypothesis that faces right; -1 where none does."""
     uncertain: bool
@@ -264,6 +266,7 @@ def start_figures(problem: Problem, ranked: Sequence[Hypothesis], case: Case) ->
     best = ranked[0]
     return StartFigures(
         heading=apart[0],
+        body=body_turned(_track(problem, best.pose, case), _moment(case.track, best.frame), up),
         right_at=right[0] if right else -1,
         uncertain=is_uncertain(ranked),
         frame=best.frame,
@@ -272,6 +275,10 @@ def start_figures(problem: Problem, ranked: Sequence[Hypothesis], case: Case) ->
         overlap=best.overlap,
         hypotheses=len(ranked),
     )
+
+
+def _moment(track: Track, frame: int) -> Track:
+    return Track(track.positions[frame : frame + 1], track.global_rotations[frame : frame + 1])
 
 
 def _errors(problem: Problem, found: Found, case: Case, truth: Track, joints: Joints) -> Errors:

@@ -30,6 +30,7 @@ def start_table(outcomes: Sequence[Outcome]) -> Table:
             "clip",
             "condition",
             "heading off",
+            "body off",
             "right at place",
             "of",
             "said uncertain",
@@ -38,8 +39,8 @@ def start_table(outcomes: Sequence[Outcome]) -> Table:
             "pose",
             "s a clip",
         ),
-        "Degrees that the best hypothesis faces away from the truth in its frame; where in the ranking the "
-        "first one within 30 degrees stands (0 is the best, -1 nowhere).",
+        "Degrees that the root of the best hypothesis, and all its joints together, are turned against the "
+        "truth in its frame; where in the ranking the first one within 30 degrees stands (0 is the best, -1 nowhere).",
     )
     for o in sorted(outcomes, key=lambda o: -o.start.heading):
         s = o.start
@@ -49,6 +50,7 @@ def start_table(outcomes: Sequence[Outcome]) -> Table:
             o.case,
             o.condition,
             s.heading,
+            s.body,
             s.right_at,
             s.hypotheses,
             uncertain,
@@ -67,6 +69,7 @@ def start_table(outcomes: Sequence[Outcome]) -> Table:
             f"{100 * np.mean([0 <= o.start.right_at < 3 for o in mine]):.0f} % among the best three",
             name,
             float(np.median([o.start.heading for o in mine])),
+            float(np.median([o.start.body for o in mine])),
             "",
             float(np.mean([o.start.hypotheses for o in mine])),
             f"{(doubted & right).sum()} right, {(doubted & ~right).sum()} of {(~right).sum()} wrong",

@@ -15,7 +15,7 @@ from benchmarks.fitting import filming
 from benchmarks.fitting.ablations import ABLATIONS, REPLACED, without
 from benchmarks.fitting.clips import HALVES, ClipSpec, load_clips
 from benchmarks.fitting.conditions import BY_NAME, CONDITIONS, Condition, given, with_longer_limbs
-from benchmarks.fitting.figures import errors, in_true_world
+from benchmarks.fitting.figures import body_turned, errors, in_true_world
 from benchmarks.fitting.filming import Case, View, filmed
 from benchmarks.fitting.masks import MASKS
 from benchmarks.fitting.runs import capture
@@ -195,6 +195,8 @@ def test_conditions_give_no_more_than_they_say(case):
     _, seen = given(case, BY_NAME["grey rig"])
     assert (seen.rig.vertex_colors == 128).all()
     assert seen.camera is case.camera
+    assert len(seen.rig.example_rotations) == 12
+    assert len(given(case, BY_NAME["no other clips"])[1].rig.example_rotations) == 0
     _, seen = given(case, BY_NAME["camera unknown"])
     assert seen.camera is None and seen.fov_degrees is None
     _, seen = given(case, BY_NAME["fov given"])
@@ -232,6 +234,9 @@ def test_the_truth_has_no_error_and_a_wrong_heading_shows(case):
     turn = rotations.exp(np.radians(40.0) * np.array([0.0, 0.0, 1.0]))
     wrong = errors(Track(truth.positions @ turn.T, turn @ truth.global_rotations), truth, joints)
     assert wrong.heading == pytest.approx(40.0)
+    assert body_turned(
+        Track(truth.positions @ turn.T, truth.global_rotations), truth, joints.up
+    ) == pytest.approx(40.0)
     assert wrong.yaw_aligned == pytest.approx(0.0, abs=1e-6)
     assert wrong.mpjpe > 1.0
 
