@@ -40,7 +40,8 @@ def start_table(outcomes: Sequence[Outcome]) -> Table:
             "s a clip",
         ),
         "Degrees that the root of the best hypothesis, and all its joints together, are turned against the "
-        "truth in its frame; where in the ranking the first one within 30 degrees stands (0 is the best, -1 nowhere).",
+        "truth in its frame; where in the ranking the first one within 30 degrees stands (0 is the best, "
+        "-1 nowhere).",
     )
     for o in sorted(outcomes, key=lambda o: -o.start.heading):
         s = o.start
