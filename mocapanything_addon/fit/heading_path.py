@@ -8,12 +8,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .start_poses import StartPose
+
 TURN = np.radians(25.0)
 TURN_RATE = np.radians(45.0)
 """Radians, and radians a second, that a body turns without any cost to speak of."""
 TURN_COST = 0.05
 MOST_TURNS = 9.0
 """Greatest cost of one turn, in ``TURN_COST``: a frame may be misread."""
+
+
+@dataclass(frozen=True, eq=False)
+class FacingPath:
+    """How a body may face through a clip, and in which poses. K frames."""
+
+    score: float
+    """How well the outlines of all frames agree."""
+    elevation: float
+    """Radians that the camera looks further down than the problem's."""
+    headings: NDArray[np.float64]
+    """(K,) radians."""
+    poses: tuple[StartPose, ...]
+    """K."""
+    reference: int
+    """Row of the frame that it was searched for."""
 
 
 @dataclass(frozen=True, eq=False)

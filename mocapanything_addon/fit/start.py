@@ -9,10 +9,9 @@ limbs in a few frames. All that come out are kept, ranked: the second best may b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..ik import rotations
 from ..ik.kinematics import State
@@ -22,7 +21,7 @@ from .align import align
 from .cues import Cues
 from .elevation import camera_elevation, looking_down
 from .frame_fit import fit_frame
-from .heading_path import join_headings
+from .heading_path import FacingPath, join_headings
 from .hypothesis import APART, Hypothesis, between, heading_of, mirrored
 from .outlines import Outlines, center_and_spread, likeness, variants
 from .problem import USUAL_ELEVATION, Problem, Progress
@@ -38,6 +37,8 @@ FITTED = {Quality.FAST: 2, Quality.STANDARD: 3, Quality.BEST: 5}
 """Frames in which outlines are compared, and in which the best headings are fitted."""
 CANDIDATES = {Quality.FAST: 4, Quality.STANDARD: 6, Quality.BEST: 8}
 FREE_STEPS = 8
+SURE, AGAIN = 0.9, 3
+"""A less probable heading, and the next ones, are fitted in all compared frames."""
 ELEVATIONS = np.radians([-5.0, 5.0, 16.0, 28.0, 40.0, 52.0])
 """Of cameras that nobody knows, radians down."""
 ELEVATION_STEP = np.radians(9.0)
@@ -52,19 +53,6 @@ TYPICAL_AREA = (0.75, 1.3)
 """Of the clip's median: masks outside are likely to be broken."""
 LEAN_FREE = 0.8
 """Cosine of the lean from which on it costs."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Path:
-    """A heading of the clip: per compared frame the heading (world) and the pose that explain it best."""
-
-    score: float
-    elevation: float
-    """Radians that the camera looks further down than the problem's."""
-    headings: NDArray[np.float64]
-    poses: tuple[StartPose, ...]
-    reference: int
-    """Row of the frame that it was searched for."""
 
 
 def search_start(
@@ -88,30 +76,43 @@ def search_start(
         return [Hypothesis(0, rest, 0.0, 0.0, 0.0, poses[0], probability=0.0)]
     poses = [*poses, *passing_poses(problem.body)]
     fitted = _spread(len(frames), FITTED[quality])
-    total = len(poses) + (CANDIDATES[quality] + 1) * len(fitted)
+    total = len(poses) + (CANDIDATES[quality] + 1) * len(fitted) + AGAIN * (len(frames) - len(fitted))
     paths = _paths(problem, frames, poses, lambda k: progress(STAGE, k, total))
     cues = Cues.of(problem)
     done = len(poses)
 
-    def fit(tilted: Problem, path_score: float, starts: Sequence[Hypothesis]) -> Candidate:
+    def fit(tilted: Problem, starts: Sequence[Hypothesis]) -> list[Hypothesis]:
         nonlocal done
         found = []
         for start in starts:
             progress(STAGE, done, total)
             done += 1
             found.append(refit(tilted, start, FREE_STEPS))
-        return Candidate.of(tilted, cues, path_score, found)
+        return found
 
-    candidates = []
-    for path in _distinct(paths)[: CANDIDATES[quality]]:
+    def fit_path(path: FacingPath, rows: Sequence[int]) -> list[Hypothesis]:
         tilted = _tilted(problem, path.elevation)
-        starts = [_aligned(tilted, path, row, frames[row]) for row in fitted]
-        candidates.append(fit(tilted, path.score, starts))
-    ranked = ranked_candidates(candidates)
+        return fit(tilted, [_aligned(tilted, path, row, frames[row]) for row in rows])
+
+    ranked = ranked_candidates(
+        [
+            Candidate.of(_tilted(problem, path.elevation), cues, path, fit_path(path, fitted))
+            for path in _distinct(paths)[: CANDIDATES[quality]]
+        ]
+    )
     best = ranked[0]
     twins = [twin for h in best.hypotheses if (twin := mirrored(best.problem, h)) is not None]
-    if twins and not any(between(twins[0].heading, c.hypotheses[0].heading) < APART for c in ranked[:3]):
-        ranked = ranked_candidates([*ranked, fit(best.problem, best.path_score, twins)])
+    if twins and not any(between(twins[0].heading, c.heading) < APART for c in ranked[:3]):
+        exchanged = Candidate.of(best.problem, cues, best.path, fit(best.problem, twins), is_twin=True)
+        ranked = ranked_candidates([*ranked, exchanged])
+    if ranked[0].hypotheses[0].probability < SURE:
+        # More frames decide between the best; a twin's path is not its own.
+        again = [c for c in ranked if not c.is_twin][:AGAIN]
+        others = [row for row in range(len(frames)) if row not in fitted]
+        longer = [
+            Candidate.of(c.problem, cues, c.path, [*c.hypotheses, *fit_path(c.path, others)]) for c in again
+        ]
+        ranked = ranked_candidates([*longer, *(c for c in ranked if c not in again)])
     progress(STAGE, total, total)
     return [_in_world_of(problem, h) for candidate in ranked for h in candidate.hypotheses]
 
@@ -158,7 +159,7 @@ def _spread(count: int, wanted: int) -> list[int]:
 
 def _paths(
     problem: Problem, frames: Sequence[int], poses: Sequence[StartPose], on_pose: Callable[[int], None]
-) -> list[_Path]:
+) -> list[FacingPath]:
     """Every heading of some frames with the best path through the others, for every elevation; best first."""
     camera, body = problem.camera, problem.body
     shapes, spreads, rays = [], [], []
@@ -186,7 +187,7 @@ def _paths(
     scores = table.max(0)
     times = problem.frames.clip.times[list(frames)]
     rows = np.arange(len(frames))
-    found: list[_Path] = []
+    found: list[FacingPath] = []
     for elevation, angles in zip(elevations, looks, strict=True):
         height = np.clip(np.round(angles / ELEVATION_STEP) - seen_from[0], 0, len(seen_from) - 1).astype(int)
         cost = ELEVATION_COST * ((known + elevation - USUAL_ELEVATION) / ELEVATION_SIGMA) ** 2
@@ -194,7 +195,7 @@ def _paths(
             joined = join_headings(scores[height, :, rows].astype(np.float64), times, reference)
             for score, way in zip(joined.scores, joined.headings, strict=True):
                 found.append(
-                    _Path(
+                    FacingPath(
                         float(score) - cost * (not problem.camera_known),
                         float(elevation),
                         headings[way] - aside,
@@ -205,9 +206,9 @@ def _paths(
     return sorted(found, key=lambda p: -p.score)
 
 
-def _distinct(paths: Sequence[_Path]) -> list[_Path]:
+def _distinct(paths: Sequence[FacingPath]) -> list[FacingPath]:
     """Best first, each facing elsewhere than all before it."""
-    kept: list[_Path] = []
+    kept: list[FacingPath] = []
     for path in paths:
         heading = float(path.headings[path.reference])
         if all(between(heading, float(k.headings[k.reference])) > APART for k in kept):
@@ -230,7 +231,7 @@ def _in_world_of(problem: Problem, hypothesis: Hypothesis) -> Hypothesis:
     return replace(hypothesis, pose=looking_down(tilted, hypothesis.pose, -hypothesis.elevation)[1])
 
 
-def _aligned(problem: Problem, path: _Path, row: int, frame: int) -> Hypothesis:
+def _aligned(problem: Problem, path: FacingPath, row: int, frame: int) -> Hypothesis:
     """A path's pose in one frame, turned to its heading and laid over the mask."""
     body, pose, heading = problem.body, path.poses[row], float(path.headings[row])
     root = body.skeleton.root

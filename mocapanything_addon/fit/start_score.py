@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cues import Cues, color_agreement, trust_in_colors
+from .heading_path import FacingPath
 from .hypothesis import APART, Hypothesis, between
 from .problem import Problem
 from .start_poses import unusual
@@ -20,14 +21,18 @@ EVIDENCE = (
     "distance of outlines",
     "bending",
     "lean",
+    "tilt",
+    "unsteady heading",
     "unusual pose",
     "colours",
     "goes ahead",
     "goes along its length",
 )
-WEIGHTS = np.array([10.0, 20.0, -1.0, -5.0, -5.0, -4.0, 4.0, 2.0, 2.0])
+WEIGHTS = np.array([11.0, 29.0, -1.9, -4.8, -5.0, -1.0, -2.2, -4.3, 4.9, 2.7, 2.2])
 """Of the evidence, natural logarithms of odds; fitted by logistic regression (docs/fit.md)."""
-UNSURE = 0.7
+ODD_HEADING = 0.2
+"""How much better (2 x overlap) a frame must be explained whose heading is unlike all the others'."""
+UNSURE = 0.75
 """Probability below which the user is told."""
 POOR_OVERLAP = 0.6
 """Below this the body hardly covers the subject: perhaps it is not this creature."""
@@ -39,11 +44,14 @@ class Candidate:
 
     problem: Problem
     """In whose world the hypotheses are."""
-    path_score: float
+    path: FacingPath
+    """What it was fitted from."""
     hypotheses: tuple[Hypothesis, ...]
-    """Best fit first."""
+    """Best fit first, of those that face like the others."""
     evidence: NDArray[np.float64]
     """(len(EVIDENCE),) mean over its frames."""
+    is_twin: bool
+    """Mirrored in depth: its headings are not the path's."""
 
     @property
     def heading(self) -> float:
@@ -52,12 +60,19 @@ class Candidate:
 
     @classmethod
     def of(
-        cls, problem: Problem, cues: Cues, path_score: float, hypotheses: Sequence[Hypothesis]
+        cls,
+        problem: Problem,
+        cues: Cues,
+        path: FacingPath,
+        hypotheses: Sequence[Hypothesis],
+        *,
+        is_twin: bool = False,
     ) -> Candidate:
         """From its hypotheses in any order."""
-        rows = [_evidence(problem, cues, path_score, h) for h in hypotheses]
-        in_order = tuple(sorted(hypotheses, key=lambda h: -h.fit))
-        return cls(problem, path_score, in_order, np.mean(rows, axis=0))
+        unsteady = _spread(np.array([h.heading for h in hypotheses]))
+        rows = [_evidence(problem, cues, path.score, unsteady, h) for h in hypotheses]
+        in_order = tuple(sorted(hypotheses, key=lambda h: ODD_HEADING * _oddness(h, hypotheses) - h.fit))
+        return cls(problem, path, in_order, np.mean(rows, axis=0), is_twin)
 
 
 def ranked_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -107,16 +122,30 @@ def is_unsure(probability: float, overlap: float) -> bool:
     return probability < UNSURE or overlap < POOR_OVERLAP
 
 
-def _evidence(problem: Problem, cues: Cues, path_score: float, h: Hypothesis) -> list[float]:
+def _evidence(problem: Problem, cues: Cues, path_score: float, unsteady: float, h: Hypothesis) -> list[float]:
     ahead = cues.ahead(h, problem)
+    body = problem.body
+    upright = float((h.pose.local_rotations[0, body.skeleton.root] @ body.up) @ body.up)
     return [
         path_score,
         h.overlap,
         h.apart,
         h.bent,
         h.lean,
-        unusual(problem.body, h.start_pose),
+        1.0 - upright,
+        unsteady,
+        unusual(body, h.start_pose),
         color_agreement(problem, h, cues.paint),
         ahead,
         ahead**2,
     ]
+
+
+def _spread(headings: NDArray[np.float64]) -> float:
+    """How far headings (K,) scatter, 0 (equal) to 1 (all round)."""
+    return 1.0 - float(np.abs(np.exp(1j * headings).mean()))
+
+
+def _oddness(hypothesis: Hypothesis, others: Sequence[Hypothesis]) -> float:
+    """How unlike its heading is to those of the other frames, 0 to 1."""
+    return float(np.mean([min(between(hypothesis.heading, h.heading) / APART, 1.0) for h in others]))
