@@ -12,7 +12,7 @@ from ..ik import rotations
 from .body import Body
 from .limbs import LimbPair, limb_pairs, main_chain, middle_chains
 
-MOST_EXAMPLES = 4
+MOST_EXAMPLES = 8
 SIDEWAYS = 0.6
 """Cosine between a limb and the left-right axis from which on it sticks out (T and A poses, spread wings)."""
 HANGING = np.radians(12.0)
@@ -25,7 +25,7 @@ STRIDE = np.radians(32.0)
 """How far a leg swings."""
 HANGS = 0.7
 """Cosine between a limb and straight down from which on it is a leg."""
-SAMPLED = 200
+SAMPLED = 150
 NEAR = 0.12
 """Radians, mean over the joints: poses nearer than this are one."""
 
@@ -40,8 +40,8 @@ class StartPose:
 
 
 def start_poses(body: Body) -> list[StartPose]:
-    """Rest first, then limbs lowered, necks lowered, and a few poses of the rig's own Actions that differ
-    most."""
+    """Rest first, then limbs lowered, necks lowered, and the poses that stand best for the rig's own
+    Actions."""
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
     poses = [StartPose("rest", rest)]
     lowered = _lowered_limbs(body)
@@ -172,10 +172,13 @@ def _own_poses(body: Body) -> list[StartPose]:
         return poses
     share = body.skeleton.is_ancestor[seen] @ body.mesh.joint_share
     weight = share / max(float(share.sum()), 1e-12)
+    apart = np.stack([rotations.angle_between(candidates[:, seen], c[seen]) @ weight for c in candidates])
     nearest = rotations.angle_between(candidates[:, seen], rest[seen]) @ weight
     while len(poses) < MOST_EXAMPLES and nearest.max() > NEAR:
-        pick = int(nearest.argmax())
+        # The pose that brings all frames of the Actions nearer to some chosen pose than any other would.
+        pick = int(np.minimum(nearest, apart).sum(1).argmin())
+        if nearest[pick] < NEAR:
+            break
         poses.append(StartPose(f"own pose {len(poses) + 1}", candidates[pick]))
-        away = rotations.angle_between(candidates[:, seen], candidates[pick][seen]) @ weight
-        nearest = np.minimum(nearest, away)
+        nearest = np.minimum(nearest, apart[pick])
     return poses
