@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..ik import rotations
 from .body import Body
+from .facing import facing
 from .limbs import LimbPair, limb_pairs, main_chain, middle_chains
 
 MOST_EXAMPLES = 8
@@ -23,6 +24,8 @@ SHORTEST_BONE = 0.15
 """Of its limb: shorter ones (collar bones) do not swing."""
 STRIDE = np.radians(32.0)
 """How far a leg swings."""
+REACHING = np.radians(75.0)
+"""How far arms are raised to the front."""
 HANGS = 0.7
 """Cosine between a limb and straight down from which on it is a leg."""
 SAMPLED = 150
@@ -58,20 +61,24 @@ def start_poses(body: Body) -> list[StartPose]:
 
 
 def passing_poses(body: Body) -> list[StartPose]:
-    """Poses that bodies only pass through, to find them in any frame: legs in stride, stretched, gathered.
+    """Poses that bodies only pass through, to find them in any frame: legs in stride, stretched, gathered,
+    arms reaching ahead.
 
     None of them is a likely average of a clip.
     """
+    poses = []
+    reaching = _lowered_limbs(body, ahead=REACHING)
+    if reaching is not None and np.linalg.norm(facing(body)) > 0.0:
+        poses.append(StartPose("limbs ahead", reaching))
     legs = [pair for pair in limb_pairs(body) if _hangs(body, pair)]
     if not legs or body.symmetry is None:
-        return []
-    base = start_poses(body)[0].local_rotations
+        return poses
     lowered = _lowered_limbs(body)
-    base = base if lowered is None else lowered
+    rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
+    base = rest if lowered is None else lowered
     ahead = np.cross(body.up, body.symmetry.axis)
     places = np.array([body.skeleton.rest_positions[pair.left[0]] @ ahead for pair in legs])
     front = np.where(places > places.mean(), 1.0, -1.0)
-    poses = []
     for name, left, right in (
         ("stride", front, -front),
         ("other stride", -front, front),
@@ -110,8 +117,9 @@ def _hangs(body: Body, pair: LimbPair) -> bool:
     return float(along @ -body.up) > HANGS * max(float(np.linalg.norm(along)), 1e-9)
 
 
-def _lowered_limbs(body: Body) -> NDArray[np.float64] | None:
-    """Limbs that stick out sideways in rest pose, hanging down; None where there are none."""
+def _lowered_limbs(body: Body, ahead: float = 0.0) -> NDArray[np.float64] | None:
+    """Limbs that stick out sideways in rest pose, hanging down or, the more the greater ``ahead`` (radians),
+    reaching ahead; None where there are none."""
     if body.symmetry is None:
         return None
     local = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
@@ -132,6 +140,10 @@ def _lowered_limbs(body: Body) -> NDArray[np.float64] | None:
             if abs(side) < SIDEWAYS:
                 continue
             wanted = -body.up * np.cos(HANGING) + np.sign(side) * np.sin(HANGING) * body.symmetry.axis
+            if ahead:
+                axis = np.cross(-body.up, facing(body))
+                axis /= max(float(np.linalg.norm(axis)), 1e-9)
+                wanted = rotations.exp(axis * ahead) @ wanted
             local[joint] = _swing(along, wanted)
             found = True
     return local if found else None

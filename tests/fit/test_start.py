@@ -236,3 +236,31 @@ def test_legs_stride_in_passing_poses() -> None:
     feet = np.nonzero(body.rig.is_tail & (body.rig.rest_positions[:, 2] < 0.1))[0]
     reach = np.abs(forward(body.skeleton, motion).positions[0, feet, 1])
     assert (reach > np.abs(body.rig.rest_positions[feet, 1]) + 0.2).all()
+
+
+def test_arms_that_stick_out_can_hang_and_reach_ahead() -> None:
+    """The legs of the body, laid out sideways, are arms."""
+    rig = long_necked_rig()
+    places = rig.rest_positions.copy()
+    vertices = rig.vertices.astype(np.float64).copy()
+    below = np.r_[3:15]
+    for side, joints in ((1.0, range(3, 9)), (-1.0, range(9, 15))):
+        for joint in joints:
+            drop = 0.9 - places[joint, 2]
+            places[joint] += [side * drop, 0.0, drop]
+        on = np.isin(rig.skin_joints[:, 0], list(joints)) & np.isin(rig.skin_joints[:, 0], below)
+        drop = 0.9 - vertices[on, 2]
+        vertices[on] += np.stack([side * drop, np.zeros_like(drop), drop], axis=1)
+    body = Body.from_rig(replace(rig, rest_positions=places, vertices=vertices.astype(np.float32)))
+    lowered = next(p for p in start_poses(body) if p.name == "limbs lowered")
+    reaching = next(p for p in passing_poses(body) if p.name == "limbs ahead")
+    hands = np.array([5, 8, 11, 14])
+
+    def at(local: np.ndarray) -> np.ndarray:
+        motion = standing(body.rig, np.zeros(1))
+        motion.local_rotations[0] = local
+        return forward(body.skeleton, motion).positions[0, hands]
+
+    assert (at(lowered.local_rotations)[:, 2] < 0.2).all()
+    ahead = at(reaching.local_rotations) - places[[3, 6, 9, 12]]
+    assert (ahead[:, 1] < -0.6).all()
