@@ -31,6 +31,13 @@ SEAM = 1.5
 FOOT_HEIGHT = 0.12
 """Ends of limbs that come this near to the lowest point stand on the ground at times."""
 MOST_EXAMPLES = 400
+COPY = 0.3
+"""A clip is a copy of another when its nearest poses are this near, by how far the other's are from their
+mean."""
+THINNED = 3
+"""Every so many filmed frames are looked for."""
+MOVING = np.radians(2.0)
+"""Bones that turn less do not count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +68,7 @@ def make_subject(spec: ClipSpec, packs: Path, frames: int) -> Subject:
 
 
 def subject_of_pack(pack: Pack, spec: ClipSpec, frames: int) -> Subject:
-    """The filmed clip is left out of the rig's own poses: a capture must not know the answer."""
+    """The filmed clip and its copies are left out of the rig's own poses: nobody may know the answer."""
     named = [clip for clip in pack.clips if clip.name.split("|")[-1] == spec.clip]
     if not named:
         raise ValueError(f"{pack.name} has no clip {spec.clip}")
@@ -71,7 +78,7 @@ def subject_of_pack(pack: Pack, spec: ClipSpec, frames: int) -> Subject:
     size = float(np.ptp(rest, axis=0).max())
     origin = np.array([rest[0, 0], rest[0, 1], vertices[:, 2].min()])
     rest, vertices = (rest - origin) / size, (vertices - origin) / size
-    others = [_turned(clip, turn) for clip in pack.clips if clip is not named[0]]
+    others = [clip for clip in pack.clips if clip is not named[0] and not repeats(clip, named[0])]
     count = len(rest)
     rig = Rig(
         name=pack.name,
@@ -88,7 +95,7 @@ def subject_of_pack(pack: Pack, spec: ClipSpec, frames: int) -> Subject:
         vertex_colors=pack.vertex_colors,
         skin_joints=pack.skin_joints,
         skin_weights=pack.skin_weights,
-        example_rotations=_examples(others, count),
+        example_rotations=_examples([_turned(clip, turn) for clip in others], count),
     )
     local = _turned(named[0], turn)
     local[:, pack.is_tail] = np.eye(3)
@@ -114,6 +121,19 @@ def _built(spec: ClipSpec, frames: int) -> Subject:
     )
     lift = np.array([0.0, 0.0, spec.lift])
     return Subject(rig, Motion(clip.motion.root_translation * scale + lift, clip.motion.local_rotations))
+
+
+def repeats(clip: MotionClip, filmed: MotionClip) -> bool:
+    """Whether a clip holds nearly the filmed poses: wings beat on while the creature attacks or is hit."""
+    poses, others = filmed.rotations[::THINNED].astype(float), clip.rotations.astype(float)
+    mean = rotations.nearest_rotation(poses.mean(axis=0))
+    away = rotations.angle_between(mean, poses)
+    moving = np.sqrt((away**2).mean(axis=0)) > MOVING
+    moving[0] = False
+    if not moving.any():
+        return False
+    apart = [rotations.angle_between(pose[moving], others[:, moving]).mean(axis=1).min() for pose in poses]
+    return bool(np.median(apart) < COPY * away[:, moving].mean())
 
 
 def _turned(clip: MotionClip, turn: Array) -> Array:

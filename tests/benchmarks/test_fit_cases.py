@@ -19,7 +19,7 @@ from benchmarks.fitting.figures import body_turned, errors, in_true_world
 from benchmarks.fitting.filming import Case, View, filmed
 from benchmarks.fitting.masks import MASKS
 from benchmarks.fitting.runs import capture
-from benchmarks.fitting.subjects import subject_of_pack
+from benchmarks.fitting.subjects import repeats, subject_of_pack
 from benchmarks.fitting.tables import clip_table, main_table, start_table
 from mocapanything_addon.fit import sight, track
 from mocapanything_addon.ik import Skeleton, rotations
@@ -105,6 +105,16 @@ def test_the_filmed_clip_is_not_among_the_rigs_own_poses():
     rig = subject_of_pack(solid_pack(), SPEC, 12).rig
     assert len(rig.example_rotations) == 12
     assert rig.example_rotations[..., 0] == pytest.approx(1.0), 'only "still" is left'
+
+
+def test_copies_of_the_filmed_clip_are_left_out_too():
+    pack = solid_pack()
+    still, swing = pack.clips
+    later = MotionClip("later", swing.rotations[2:], swing.root_positions[2:])
+    assert repeats(later, swing)
+    assert not repeats(still, swing)
+    rig = subject_of_pack(replace(pack, clips=(still, swing, later)), SPEC, 12).rig
+    assert len(rig.example_rotations) == 12
 
 
 def test_clips_that_go_round_are_repeated_and_others_end():
