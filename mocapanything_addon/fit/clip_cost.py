@@ -12,7 +12,7 @@ from ..ik.kinematics import State
 from ..ik.motion import Motion
 from .evidence.flow import flow_observations
 from .problem import Problem, Progress
-from .sight import look
+from .sight import Sight, look
 from .terms import motion_terms, place_terms
 
 SIGMA = 5.0
@@ -59,28 +59,35 @@ def clip_cost(
     state = State(body.skeleton, motion)
     silhouette, overlap = np.zeros(count), np.zeros(count)
     flow = np.zeros(max(count - 1, 0))
-    sights = []
+    before: Sight | None = None
     for t in range(count):
         progress(stage, t, count)
         sight = look(problem, body.skin.at(state, t), t, sigma=SIGMA)
-        sights.append(sight)
         overlap[t] = sight.overlap
         if sight.silhouette is not None:
             silhouette[t] = sum(term.cost(state) for term in place_terms(problem, [(t, t, sight.silhouette)]))
         elif problem.frames.has_subject[t]:
             silhouette[t] = MISSING_SILHOUETTE
-    for t in range(count - 1):
-        for here, there in ((sights[t], sights[t + 1]), (sights[t + 1], sights[t])):
-            if len(here.points) and problem.frames.has_subject[there.frame]:
-                seen = flow_observations(
-                    problem.frames,
-                    problem.flow,
-                    here.frame,
-                    there.frame,
-                    here.points,
-                    here.pixels,
-                    total_weight=0.5 * flow_weight,
-                )
-                flow[t] += sum(term.cost(state) for term in motion_terms(problem, [seen], 0))
+        if before is not None:
+            flow[t - 1] = _flow_cost(problem, state, before, sight, flow_weight)
+        before = sight
     expected = problem.expected.costs(motion, body.skeleton.moving[1:])
     return ClipCost(silhouette, flow, expected, overlap)
+
+
+def _flow_cost(problem: Problem, state: State, first: Sight, second: Sight, weight: float) -> float:
+    """Of what moves between two frames, looked at both ways."""
+    total = 0.0
+    for here, there in ((first, second), (second, first)):
+        if len(here.points) and problem.frames.has_subject[there.frame]:
+            seen = flow_observations(
+                problem.frames,
+                problem.flow,
+                here.frame,
+                there.frame,
+                here.points,
+                here.pixels,
+                total_weight=0.5 * weight,
+            )
+            total += sum(term.cost(state) for term in motion_terms(problem, [seen], 0))
+    return total

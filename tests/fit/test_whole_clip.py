@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mocapanything_addon.fit import whole_clip
+from mocapanything_addon.fit.clip_cost import clip_cost
 from mocapanything_addon.fit.contacts import hold_contacts, planted
 from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.problem import Problem
@@ -152,3 +153,15 @@ def test_swimmers_touch_nothing() -> None:
     found = Track(motion, np.ones(FRAMES))
     same, contacts = hold_contacts(problem, found, ignored)
     assert same is found and contacts == []
+
+
+def test_the_truth_costs_less_than_what_is_wrong(truth: Motion) -> None:
+    problem = filmed(truth)
+    right, wrong = (
+        clip_cost(problem, motion, ignored, stage="test", flow_weight=whole_clip.FLOW_WEIGHT)
+        for motion in (truth, shaken(truth, 0.1))
+    )
+    assert right.silhouette.mean() < wrong.silhouette.mean()
+    assert right.flow.shape == (FRAMES - 1,)
+    assert right.flow.mean() < 0.5 * wrong.flow.mean()
+    assert right.total < wrong.total
