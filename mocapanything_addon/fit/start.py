@@ -49,6 +49,8 @@ FOUND_SIGMA = np.radians(8.0)
 """How well the outlines tell the elevation."""
 UNUSUAL_COST = 0.1
 """Of a pose all of whose joints are far from rest."""
+LOOKED_AT = 300
+"""Frames whose masks are measured at most."""
 TYPICAL_AREA = (0.75, 1.3)
 """Of the clip's median: masks outside are likely to be broken."""
 LEAN_FREE = 0.8
@@ -142,6 +144,7 @@ def typical_frames(problem: Problem, count: int) -> list[int]:
         known = np.nonzero(usable)[0]
         if not len(known):
             continue
+        known = known[np.unique(np.linspace(0, len(known) - 1, LOOKED_AT).astype(int))]
         area = np.array([np.count_nonzero(frames.mask(int(t))) for t in known], float)
         area *= np.array([frames.window(int(t))[1].side for t in known]) ** 2
         ratio = area / np.median(area)

@@ -29,7 +29,7 @@ EVIDENCE = (
     "goes along its length",
 )
 WEIGHTS = np.array([11.0, 29.0, -1.9, -4.8, -5.0, -1.0, -2.2, -4.3, 4.9, 2.7, 2.2])
-"""Of the evidence, natural logarithms of odds; fitted by logistic regression (docs/fit.md)."""
+"""Of the evidence, natural logarithms of odds; fitted by logistic regression (docs/start-search.md)."""
 ODD_HEADING = 0.2
 """How much better (2 x overlap) a frame must be explained whose heading is unlike all the others'."""
 UNSURE = 0.75

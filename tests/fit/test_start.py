@@ -21,12 +21,12 @@ from mocapanything_addon.fit.heading_path import join_headings
 from mocapanything_addon.fit.hypothesis import Hypothesis, between, mirrored
 from mocapanything_addon.fit.outlines import Outlines, likeness, normalised, variants
 from mocapanything_addon.fit.scene_motion import scene_places
-from mocapanything_addon.fit.start import in_world_of_best, is_uncertain, search_start
+from mocapanything_addon.fit.start import in_world_of_best, is_uncertain, search_start, typical_frames
 from mocapanything_addon.fit.start_poses import passing_poses, start_poses
 from mocapanything_addon.fit.start_score import heading_probabilities
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.jobs.settings import Quality
-from tests.fit.filmed_tubes import HEIGHT, WIDTH, camera_at, film, long_necked_rig, skinned, standing
+from tests.fit.filmed_tubes import HEIGHT, PIXELS, WIDTH, camera_at, film, long_necked_rig, skinned, standing
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -264,3 +264,19 @@ def test_arms_that_stick_out_can_hang_and_reach_ahead() -> None:
     assert (at(lowered.local_rotations)[:, 2] < 0.2).all()
     ahead = at(reaching.local_rotations) - places[[3, 6, 9, 12]]
     assert (ahead[:, 1] < -0.6).all()
+
+
+def test_broken_masks_are_not_searched_in() -> None:
+    rig = long_necked_rig()
+    camera = camera_at(0.1)
+    clip = film(rig, standing(rig, np.full(9, 0.5)), camera)
+    mask = clip.mask.copy()
+    mask[[1, 4]] = 0
+    mask[7, : PIXELS // 2] = 0
+    problem = prepare(rig, replace(clip, mask=mask), camera=camera)
+    found = typical_frames(problem, 9)
+    assert found
+    assert not {1, 4, 7} & set(found)
+    few = typical_frames(problem, 2)
+    assert len(few) == 2
+    assert few[0] < 4 < few[1]
