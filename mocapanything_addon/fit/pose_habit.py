@@ -42,15 +42,19 @@ class PoseHabit:
     def of_body(cls, body: Body) -> PoseHabit | None:
         """From the rig's own Actions; None where there are too few poses in them.
 
-        The covariance is that of the poses, their correlations between joints shrunk, plus a share of what
-        holds for any body (stiffness.py).
+        The covariance is that of the poses and their mirror images, their correlations between joints shrunk,
+        plus a share of what holds for any body (stiffness.py).
         """
         poses = body.rig.example_rotations
         joints = body.skeleton.moving[1:]
         if len(poses) < FEWEST_POSES or not len(joints):
             return None
         some = np.unique(np.linspace(0, len(poses) - 1, MOST_POSES).astype(int))
-        turned = rotations.matrix_from_quaternion(poses[some][:, joints].astype(np.float64))
+        turned = rotations.matrix_from_quaternion(poses[some].astype(np.float64))
+        if body.symmetry is not None:
+            # What one side does, the other can do.
+            turned = np.concatenate([turned, body.symmetry.mirror_rotations(turned)])
+        turned = turned[:, joints]
         means = rotations.nearest_rotation(turned.mean(axis=0))
         away = rotations.log(np.swapaxes(means, -1, -2) @ turned).reshape(len(turned), -1)
         covariance = away.T @ away / len(away)

@@ -15,6 +15,7 @@ from mocapanything_addon.ik.kinematics import State
 from mocapanything_addon.ik.motion import Motion
 from mocapanything_addon.ik.parameters import apply_step
 from mocapanything_addon.ik.solve import linearise, solve
+from tests.fit.filmed_tubes import long_necked_rig
 from tests.tube_character import tube_rig
 
 FRONT, OTHER = 6, 12
@@ -47,6 +48,19 @@ def habit(body: Body) -> PoseHabit:
 def test_center_is_the_mean_of_the_poses(habit: PoseHabit) -> None:
     assert rotations.log(habit.centers[FRONT]) == pytest.approx([0.5, 0.0, 0.0], abs=0.05)
     assert habit.centers[3] == pytest.approx(np.eye(3), abs=1e-6)
+
+
+def test_what_one_side_does_the_other_can_do() -> None:
+    rig = long_necked_rig()
+    local = np.tile(np.eye(3), (20, rig.joint_count, 1, 1))
+    local[:, FRONT] = rotations.exp(np.array([0.6, 0.2, 0.0]))
+    quaternions = rotations.quaternion_from_matrix(local).astype(np.float32)
+    body = Body.from_rig(replace(rig, example_rotations=quaternions))
+    assert body.symmetry is not None
+    habit = PoseHabit.of_body(body)
+    assert habit is not None
+    assert rotations.log(habit.centers[FRONT]) == pytest.approx([0.3, 0.1, 0.0], abs=0.02)
+    assert rotations.log(habit.centers[OTHER]) == pytest.approx([0.3, -0.1, 0.0], abs=0.02)
 
 
 def test_few_poses_tell_nothing() -> None:
