@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure the IK next to other methods, on real rigs and clips and random trees.
 
-    python -m benchmarks.ik                           # everything, a quarter of an hour
+    python -m benchmarks.ik                           # everything, half an hour
     python -m benchmarks.ik --quick --only exact,noise
 
 Needs rig packs (``python -m training packs``); other solvers run where the extra "benchmarks" is installed.
