@@ -34,7 +34,7 @@ ODD_HEADING = 0.2
 """How much better (2 x overlap) a frame must be explained whose heading is unlike all the others'."""
 UNSURE = 0.75
 """Probability below which the user is told."""
-POOR_OVERLAP = 0.6
+POOR_OVERLAP = 0.75
 """Below this the body hardly covers the subject: perhaps it is not this creature."""
 
 
