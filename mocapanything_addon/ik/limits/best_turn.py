@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import rotations
 from ..skeleton import Skeleton
 from . import cone, euler
-from .ranges import local_from_bone_axes, turns_in_bone_axes
+from .ranges import clamped, local_from_bone_axes, turns_in_bone_axes
 
 Array = NDArray[np.float64]
 SWEEPS = 10
@@ -49,7 +49,12 @@ def best_turns(skeleton: Skeleton, joints: NDArray[np.int64], moments: Array) ->
         asked = turns_in_bone_axes(skeleton, some, moments[:, cones])
         best = _best_swing_and_twist(asked, skeleton.swing_widths[some], skeleton.twist_ranges[some])
         result[:, cones] = local_from_bone_axes(skeleton, some, cone.matrix_from_coordinates(best))
-    return result
+    if free.all():
+        return result
+    # One coordinate at a time can end on a ridge; the unlimited answer put back inside is at times better.
+    inside = clamped(skeleton, joints, rotations.nearest_rotation(moments))
+    better = ((inside - result) * moments).sum(axis=(-2, -1)) > 0.0
+    return np.where(better[..., None, None], inside, result)
 
 
 def _best_angles(moments: Array, lowest: Array, highest: Array) -> Array:
