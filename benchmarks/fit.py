@@ -107,7 +107,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="full", help="how far: start, tracking or full (with those before)")
     parser.add_argument("--half", default="report", choices=(*HALVES, "all"), help="of clips.json")
     parser.add_argument("--clips", default="", help="names out of clips.json; default all of the half")
-    parser.add_argument("--conditions", default=",".join(MAIN), help=f"all, or some of: {', '.join(BY_NAME)}")
+    parser.add_argument(
+        "--conditions",
+        default=",".join(MAIN),
+        help=f"all, or some of: {', '.join(BY_NAME)}".replace("%", "%%"),
+    )
     parser.add_argument("--cameras", type=int, default=2, choices=(1, 2), help="a clip")
     parser.add_argument("--frames", type=int, default=FRAMES, help="a clip, at 24 a second, at most")
     parser.add_argument("--quick", action="store_true", help="four clips, one camera, every second frame")
