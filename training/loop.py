@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
@@ -60,6 +61,18 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / CHECKPOINT).exists():
             self._load()
+
+    def begin_with(self, weights: Path) -> None:
+        """Start a new run from exported weights; a run that has begun goes on from its own checkpoint."""
+        if self.step:
+            return
+        known = {name: value.float() for name, value in load_file(weights).items()}
+        for network in (self.network, self.average):
+            # Counters of batches are not exported.
+            left = network.load_state_dict(known, strict=False)
+            missing = [name for name in left.missing_keys if not name.endswith("num_batches_tracked")]
+            if missing or left.unexpected_keys:
+                raise ValueError(f"{weights} is of another network: {missing + left.unexpected_keys}")
 
     def update(self, loss: Tensor, figures: dict[str, float]) -> None:
         """One step down the loss; figures go into running means."""

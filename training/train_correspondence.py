@@ -161,6 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--backgrounds", type=Path, help="folder of pictures and videos to put behind the subject"
     )
+    parser.add_argument("--begin-with", type=Path, metavar="FILE", help="exported weights for a new run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
@@ -168,6 +169,8 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     network: nn.Module = CorrespondenceNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trainer = Trainer(network, options.run, Schedule(options.rate, options.steps))
+    if options.begin_with is not None:
+        trainer.begin_with(options.begin_with)
     # A run that goes on must not see the same samples again.
     rng = np.random.default_rng([options.seed, trainer.step])
     characters = load_characters(options.packs, "train")

@@ -175,6 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/decoder"))
     parser.add_argument("--steps", type=int, default=12000, help="budget: the cosine ends here")
     parser.add_argument("--rate", type=float, default=1.0e-3)
+    parser.add_argument("--begin-with", type=Path, metavar="FILE", help="exported weights for a new run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
@@ -182,6 +183,8 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     network = MotionDecoder()
     trainer = Trainer(network, options.run, Schedule(options.rate, options.steps))
+    if options.begin_with is not None:
+        trainer.begin_with(options.begin_with)
     # A run that goes on must not see the same samples again.
     rng = np.random.default_rng([options.seed, trainer.step])
     maker = WindowMaker(load_characters(options.packs, "train", need_clips=True), rng)
