@@ -12,7 +12,7 @@ from ..ik.kinematics import State
 from ..ik.motion import Motion
 from .evidence.flow import flow_observations
 from .problem import Problem, Progress
-from .sight import Sight, look
+from .sight import Sight, displaced, look
 from .terms import motion_terms, place_terms
 
 SIGMA = 5.0
@@ -20,6 +20,8 @@ SIGMA = 5.0
 matter."""
 SEED = 5
 """All motions are judged by the same draw of points."""
+OUTLINE_SAMPLES = 300
+"""More than for a step, because motions that differ little are told apart by it."""
 MISSING_SILHOUETTE = 200.0
 """Cost of a frame that shows the subject where the body has no outline at all."""
 
@@ -31,7 +33,7 @@ class ClipCost:
     silhouette: NDArray[np.float64]
     """(T,)."""
     flow: NDArray[np.float64]
-    """(T - 1,) between each frame and the next, both ways."""
+    """(T - 1,) between each frame and the next."""
     expected: NDArray[np.float64]
     """(T,) how far the pose is from the expected one."""
     overlap: NDArray[np.float64]
@@ -54,7 +56,7 @@ def clip_cost(
         stage: Whose work this is.
         flow_weight: Of all points of one pair of frames.
     """
-    problem = replace(problem, rng=np.random.default_rng(SEED))
+    problem = replace(problem, outline_samples=OUTLINE_SAMPLES, rng=np.random.default_rng(SEED))
     body, count = problem.body, motion.frame_count
     state = State(body.skeleton, motion)
     silhouette, overlap = np.zeros(count), np.zeros(count)
@@ -75,19 +77,19 @@ def clip_cost(
     return ClipCost(silhouette, flow, expected, overlap)
 
 
-def _flow_cost(problem: Problem, state: State, first: Sight, second: Sight, weight: float) -> float:
-    """Of what moves between two frames, looked at both ways."""
-    total = 0.0
-    for here, there in ((first, second), (second, first)):
-        if len(here.points) and problem.frames.has_subject[there.frame]:
-            seen = flow_observations(
-                problem.frames,
-                problem.flow,
-                here.frame,
-                there.frame,
-                here.points,
-                here.pixels,
-                total_weight=0.5 * weight,
-            )
-            total += sum(term.cost(state) for term in motion_terms(problem, [seen], 0))
-    return total
+def _flow_cost(problem: Problem, state: State, here: Sight, there: Sight, weight: float) -> float:
+    """Of what moves between two frames."""
+    if not len(here.points) or not problem.frames.has_subject[there.frame]:
+        return 0.0
+    seen = flow_observations(
+        problem.frames,
+        problem.flow,
+        here.frame,
+        there.frame,
+        here.points,
+        here.pixels,
+        here.parts,
+        total_weight=weight,
+        expected=displaced(problem, state, here, there.frame),
+    )
+    return sum(term.cost(state) for term in motion_terms(problem, [seen], 0))

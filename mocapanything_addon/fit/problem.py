@@ -42,6 +42,8 @@ class Problem:
     """Radians that the body may lean; wide where the camera's tilt is unknown."""
     samples: int = 250
     """Visible surface points a frame."""
+    outline_samples: int = 100
+    """Outline points a frame, each way."""
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     @property

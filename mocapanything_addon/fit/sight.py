@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ik.kinematics import State
 from ..ik.skinning import PosedSkin
 from .evidence.observations import PlaceObservations
 from .evidence.silhouette import silhouette_observations
 from .lost_limbs import LostJoints, find_lost_limbs
+from .parts import PartMap
 from .problem import Problem
 from .renderer import Rendering
 from .sampling import MeshPoints, draw_visible, to_source
@@ -37,6 +39,7 @@ class Sight:
     """Joints of limbs that should be elsewhere; None where nothing is missing."""
     visible_area: NDArray[np.float64]
     """(J,) how much of each joint's own surface is visible and on the subject, the fit's pixels squared."""
+    parts: PartMap
 
 
 def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sight:
@@ -52,14 +55,21 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
     vertices = posed.vertices.astype(np.float64)
     level, crop = frames.window(frame, problem.camera.project(vertices))
     rendering = body.render(vertices, problem.camera, crop)
+    parts = PartMap.of(rendering, body.mesh.face_joints, crop)
     points, at = draw_visible(rendering, body.mesh.face_joints, problem.samples, problem.rng)
     if not frames.has_subject[frame]:
         nothing = np.zeros(body.skeleton.joint_count)
-        return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, None, nothing)
+        return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, None, nothing, parts)
     mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
     on = mask[at[:, 1], at[:, 0]]
     silhouette = silhouette_observations(
-        rendering, crop, frames.contour(frame, level), trusted, sigma=sigma, rng=problem.rng
+        rendering,
+        crop,
+        frames.contour(frame, level),
+        trusted,
+        sigma=sigma,
+        count=problem.outline_samples,
+        rng=problem.rng,
     )
     area = _visible_area(problem, rendering, mask)
     return Sight(
@@ -70,7 +80,21 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
         overlap=outline_overlap(rendering.mask, mask, trusted),
         lost=find_lost_limbs(problem, posed.positions, rendering, crop, mask, trusted, area),
         visible_area=area / (crop.scale * problem.pixel[frame]) ** 2,
+        parts=parts,
     )
+
+
+def displaced(problem: Problem, state: State, seen: Sight, row: int) -> NDArray[np.float64]:
+    """(S, 2) source pixels that the visible points of a look are moved in another frame of a motion.
+
+    Args:
+        problem: The capture.
+        state: The motion.
+        seen: The look at the one frame.
+        row: The other frame's row in the motion.
+    """
+    vertices = problem.body.skin.at(state, row).vertices.astype(np.float64)
+    return problem.camera.project(seen.points.on(vertices, problem.body.mesh.faces)) - seen.pixels
 
 
 def outline_overlap(

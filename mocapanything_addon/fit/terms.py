@@ -35,6 +35,8 @@ from .problem import Problem
 
 EVIDENCE_SIGMA = 2.0
 """The fit's pixels: standard deviation of one observation of weight 1."""
+MOTION_WIDTH = 6.0
+"""Standard deviations from which on a displacement loses its say."""
 CORRESPONDENCE_WIDTH = 5.0
 """The fit's pixels: a network's place farther off than this loses its say."""
 
@@ -78,7 +80,7 @@ def place_terms(problem: Problem, observed: Sequence[tuple[int, int, PlaceObserv
     Args:
         problem: The capture.
         observed: Row of the state, frame of the clip and observations, rows not decreasing. Observations with
-            normals and without, or of several widths, must come in separate calls.
+            normals and without, with roots and without, or of several widths, must come in separate calls.
     """
     observed = [o for o in observed if len(o[2].points)]
     if not observed:
@@ -86,6 +88,7 @@ def place_terms(problem: Problem, observed: Sequence[tuple[int, int, PlaceObserv
     rows, _, seen = zip(*observed, strict=True)
     lengths = [len(o.points) for o in seen]
     normals = [o.normals for o in seen if o.normals is not None]
+    roots = [o.roots for o in seen if o.roots is not None]
     units = np.repeat([problem.pixel[f] for _, f, _ in observed], lengths)
     return [
         SurfaceProjections(
@@ -100,6 +103,7 @@ def place_terms(problem: Problem, observed: Sequence[tuple[int, int, PlaceObserv
             weights=np.concatenate([o.weights for o in seen]),
             sigma=EVIDENCE_SIGMA * units,
             normals=np.concatenate(normals) if normals else None,
+            roots=np.concatenate(roots) if roots else None,
             # Twice the width, in units of EVIDENCE_SIGMA.
             loss=GemanMcClure(2.0 * seen[0].sigma / EVIDENCE_SIGMA),
         )
@@ -126,6 +130,8 @@ def motion_terms(problem: Problem, observed: Sequence[MotionObservations], first
             observed=np.concatenate([o.displacements for o in by_source]),
             weights=np.concatenate([o.weights for o in by_source]),
             sigma=EVIDENCE_SIGMA * np.repeat(problem.pixel[sources], lengths),
+            loss=GemanMcClure(MOTION_WIDTH),
+            roots=np.concatenate([o.roots for o in by_source]),
         )
     ]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ik import rotations
+from ..ik.kinematics import State
 from ..ik.motion import Motion
 from ..ik.solve import Term, step
 from .align import align
@@ -20,8 +21,8 @@ from .frame_fit import NARROW, fit_frame, look_at
 from .hypothesis import Hypothesis
 from .lost_limbs import lost_limb_terms
 from .problem import Problem, Progress
-from .sight import Sight
-from .terms import EVIDENCE_SIGMA, expected_pose_terms, near_terms, place_terms, turned_on
+from .sight import Sight, displaced
+from .terms import expected_pose_terms, near_terms, place_terms, turned_on
 
 STAGE = "tracking"
 START_STEPS = 6
@@ -34,9 +35,11 @@ WIDE = 5.0
 STIFFER = 4.0
 """The expected pose pulls so many times stronger than in the end: loose limbs do not find back after a
 crossing."""
-FLOW_WEIGHT = 30.0
+FLOW_WEIGHT = 4.0
 """Of all points of one frame: frame by frame the flow's errors add up, so it must not outweigh the
 outline."""
+CARRIED_WIDTH = 6.0
+"""The fit's pixels: a point that moved farther off than this loses its say."""
 LOST_OVERLAP = 0.35
 """Below this the body is laid over the mask anew before it is fitted."""
 
@@ -109,10 +112,12 @@ def _follow(
             frame,
             sight.points,
             sight.pixels,
+            sight.parts,
             total_weight=FLOW_WEIGHT,
+            expected=displaced(problem, State(body.skeleton, guess), sight, 0),
         )
         carried = PlaceObservations(
-            sight.points, sight.pixels + flow.displacements, flow.weights, None, EVIDENCE_SIGMA
+            sight.points, sight.pixels + flow.displacements, flow.weights, None, CARRIED_WIDTH, flow.roots
         )
         flow_terms = place_terms(problem, [(0, frame, carried)])
         for _ in range(CARRY_STEPS):

@@ -15,7 +15,7 @@ from .evidence.flow import flow_observations
 from .evidence.observations import MotionObservations
 from .frame_fit import NARROW
 from .problem import Problem, Progress
-from .sight import Sight, look
+from .sight import Sight, displaced, look
 from .terms import (
     contact_terms,
     correspondence_terms,
@@ -29,7 +29,7 @@ from .track import Track
 STAGE = "whole clip"
 ROUNDS = 5
 WIDE = 6.0
-FLOW_WEIGHT = 800.0
+FLOW_WEIGHT = 60.0
 """Of all points of one pair of frames."""
 LONGEST_WINDOW = 150
 OVERLAP = 16
@@ -99,7 +99,7 @@ def _round(
     seen = [(row, first + row, s.silhouette) for row, s in enumerate(sights) if s.silhouette is not None]
     terms: list[Term] = [
         *place_terms(problem, seen),
-        *motion_terms(problem, list(_flows(problem, sights, number)), first),
+        *motion_terms(problem, list(_flows(problem, state, sights, first, number)), first),
         *expected_pose_terms(problem, frames),
         *correspondence_terms(problem, frames),
         *smooth_terms(problem, frames),
@@ -111,7 +111,9 @@ def _round(
     return motion
 
 
-def _flows(problem: Problem, sights: list[Sight], number: int) -> Iterator[MotionObservations]:
+def _flows(
+    problem: Problem, state: State, sights: list[Sight], first: int, number: int
+) -> Iterator[MotionObservations]:
     """Flow between neighbours; rounds alternate which of the two the points are taken from."""
     for row in range(len(sights) - 1):
         here, there = sights[row], sights[row + 1]
@@ -125,7 +127,9 @@ def _flows(problem: Problem, sights: list[Sight], number: int) -> Iterator[Motio
                 there.frame,
                 here.points,
                 here.pixels,
+                here.parts,
                 total_weight=FLOW_WEIGHT,
+                expected=displaced(problem, state, here, there.frame - first),
             )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -137,7 +138,19 @@ TERMS: dict[str, Callable[[Scene], Term]] = {
     "outline pixels": lambda s: SurfaceProjections(
         s.skin, CAMERA, s.samples, pixels(s, SAMPLES), s.rng.random(SAMPLES), 40.0, normals(s), Huber(1.0)
     ),
+    "pixels known better one way": lambda s: SurfaceProjections(
+        s.skin,
+        CAMERA,
+        s.samples,
+        pixels(s, SAMPLES),
+        s.rng.random(SAMPLES),
+        40.0,
+        roots=s.rng.normal(size=(SAMPLES, 2, 2)),
+    ),
     "flow": displacements,
+    "flow known better one way": lambda s: replace(
+        displacements(s), roots=s.rng.normal(size=(len(displacements(s).observed), 2, 2))
+    ),
 }
 
 

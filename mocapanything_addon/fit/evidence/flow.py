@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 
 from ..crop import Crop
 from ..frames import Frames
+from ..parts import PartMap
 from ..sampling import MeshPoints
 from .observations import MotionObservations
+from .patches import follow_patches
 
-CONSISTENCY = 2.0
-"""Forward-backward error, in the fit's pixels, at which a flow vector loses most of its weight."""
+UNIT = 2.0
+"""The fit's pixels: standard deviation of a displacement of weight 1."""
+ACCURACY = 0.5
+"""The fit's pixels: no patch is found better than this, for it turns and is lit otherwise."""
+MISFIT = 1.0
+"""Of a patch that lost most of its weight."""
 OFF_SUBJECT = 0.1
 """Weight left to a vector that ends off the subject."""
 CACHED_PAIRS = 200
@@ -29,21 +35,15 @@ class Flow:
     crop: Crop
     vectors: NDArray[np.float32]
     """(n, n, 2) window pixels."""
-    error: NDArray[np.float32]
-    """(n, n) forward-backward error, window pixels."""
+    source: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+    """(n, n) the two images."""
 
-    def at(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Displacement (N, 2) and its forward-backward error (N,), source pixels, at source pixels (N, 2).
-
-        Outside the window the error is infinite.
-        """
-        local = self.crop.to_crop(points)
-        x, y = local[None, :, 0].astype(np.float32), local[None, :, 1].astype(np.float32)
-        vectors = cv2.remap(self.vectors, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-        error = cv2.remap(self.error, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-        inside = ((local > 1.0) & (local < self.crop.size - 2.0)).all(1)
-        error = np.where(inside, error.reshape(-1), np.inf)
-        return vectors.reshape(-1, 2) / self.crop.scale, error / self.crop.scale
+    def at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Displacements (N, 2), window pixels, at window pixels (N, 2)."""
+        x, y = points[None, :, 0].astype(np.float32), points[None, :, 1].astype(np.float32)
+        vectors = cv2.remap(self.vectors, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(vectors.reshape(-1, 2), np.float64)
 
 
 class FlowField:
@@ -65,8 +65,8 @@ class FlowField:
             second = self._frames.painted(target, crop)
             forward = self._search.calc(first, second, None)  # type: ignore[call-overload]
             backward = self._search.calc(second, first, None)  # type: ignore[call-overload]
-            self._pairs[source, target] = Flow(crop, forward, _disagreement(forward, backward))
-            self._pairs[target, source] = Flow(crop, backward, _disagreement(backward, forward))
+            self._pairs[source, target] = Flow(crop, forward, first, second)
+            self._pairs[target, source] = Flow(crop, backward, second, first)
             while len(self._pairs) > 2 * CACHED_PAIRS:
                 self._pairs.popitem(last=False)
         return self._pairs[source, target]
@@ -79,10 +79,15 @@ def flow_observations(
     target: int,
     points: MeshPoints,
     pixels: NDArray[np.float64],
+    parts: PartMap,
     *,
     total_weight: float,
+    expected: NDArray[np.float64] | None = None,
 ) -> MotionObservations:
     """Where the video says that visible points of one frame went in another.
+
+    Patches around the points are found again, beginning where the dense flow leads and where the body is
+    expected.
 
     Args:
         frames: The clip.
@@ -91,20 +96,32 @@ def flow_observations(
         target: The other frame.
         points: The S points.
         pixels: (S, 2) where the camera sees them in ``source``, source pixels.
+        parts: What the body shows in ``source``.
         total_weight: Of all points together.
+        expected: (S, 2) displacements as the motion has them, source pixels.
     """
-    displacements, error = flow.between(source, target).at(pixels)
-    weights = np.exp(-((error / (CONSISTENCY * frames.pixel[source])) ** 2))
+    dense = flow.between(source, target)
+    crop = dense.crop
+    places = crop.to_crop(pixels)
+    guesses = [dense.at(places)]
+    if expected is not None:
+        guesses.append(expected * crop.scale)
+    found = follow_patches(
+        dense.source.astype(np.float32), dense.target.astype(np.float32), places, guesses, parts.within(crop)
+    )
+    displacements = found.displacements / crop.scale
+    weights = np.exp(-np.square(found.misfit / MISFIT))
     weights *= np.where(frames.mask_at(target, pixels + displacements), 1.0, OFF_SUBJECT)
     weights *= total_weight / max(len(points), 1)
-    return MotionObservations(source, target, points, displacements, weights)
-
-
-def _disagreement(forward: NDArray[np.float32], backward: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, n) how far a pixel ends from where it began when it follows both flows."""
-    height, width = forward.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    back = cv2.remap(
-        backward, x + forward[..., 0], y + forward[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    unit = crop.scale * frames.pixel[source]
+    return MotionObservations(
+        source, target, points, displacements, weights, UNIT * _precision_roots(found.precision * unit**2)
     )
-    return np.linalg.norm(forward + back, axis=-1).astype(np.float32)
+
+
+def _precision_roots(texture: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2, 2) roots R of W = R R of the precision that texture (N, 2, 2) and ``ACCURACY`` leave."""
+    values, vectors = np.linalg.eigh(texture)
+    values = np.maximum(values, 0.0)
+    roots = np.sqrt(values / (1.0 + ACCURACY**2 * values))
+    return np.asarray((vectors * roots[:, None]) @ np.swapaxes(vectors, -1, -2))

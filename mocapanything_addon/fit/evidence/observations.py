@@ -24,6 +24,8 @@ class PlaceObservations:
     """(S, 2) only the distance along this unit vector counts; None: both directions do."""
     sigma: float
     """Robust width: a point farther away than this, in the fit's pixels, loses its say."""
+    roots: NDArray[np.float64] | None = None
+    """(S, 2, 2) roots of the precisions, relative to weight 1; None: known equally well all ways."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,3 +41,6 @@ class MotionObservations:
     """(S, 2) source pixels."""
     weights: NDArray[np.float64]
     """(S,) non-negative."""
+    roots: NDArray[np.float64]
+    """(S, 2, 2) roots of the precisions, relative to weight 1: how much better a displacement is known one
+    way than the other."""

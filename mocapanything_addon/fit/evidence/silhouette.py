@@ -13,8 +13,6 @@ from ..sampling import points_at, to_source
 from .contour import Contour, trace
 from .observations import PlaceObservations
 
-POINTS = 100
-"""Outline points drawn each way."""
 TOTAL_WEIGHT = 600.0
 FEWEST = 10
 
@@ -26,6 +24,7 @@ def silhouette_observations(
     trusted: NDArray[np.bool_],
     *,
     sigma: float,
+    count: int,
     rng: np.random.Generator,
 ) -> PlaceObservations | None:
     """Pairs of outline points, nearest in (x, y, direction), both ways.
@@ -40,6 +39,7 @@ def silhouette_observations(
         subject: Outline of the mask in the same window.
         trusted: (n, n) where an outline is not the image border's.
         sigma: Robust width, in the fit's pixels.
+        count: Outline points drawn each way.
         rng: Source of chance.
 
     Returns:
@@ -48,8 +48,8 @@ def silhouette_observations(
     posed = trace(rendering.mask, trusted)
     if len(posed) <= FEWEST or len(subject) <= FEWEST:
         return None
-    here = rng.choice(len(posed), min(POINTS, len(posed)), replace=False)
-    there = rng.choice(len(subject), min(POINTS, len(subject)), replace=False)
+    here = rng.choice(len(posed), min(count, len(posed)), replace=False)
+    there = rng.choice(len(subject), min(count, len(subject)), replace=False)
     to_subject = subject.nearest(posed.features[here])
     to_posed = posed.nearest(subject.features[there])
     pixels = np.concatenate([posed.points[here], posed.points[to_posed]])

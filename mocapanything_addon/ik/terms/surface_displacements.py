@@ -21,8 +21,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDisplacements:
-    """Cost 1/2 sum of weight rho(|project(x_other) - project(x) - observed|^2 / sigma^2), coupling both
-    frames.
+    """Cost 1/2 sum of weight rho(|R (project(x_other) - project(x) - observed)|^2 / sigma^2), coupling both
+    frames. R is the identity, or says how much better a displacement is known one way than the other.
     """
 
     skin: Skin
@@ -40,13 +40,15 @@ class SurfaceDisplacements:
     sigma: NDArray | float
     """(N,) or one for all, pixels."""
     loss: Loss = field(default_factory=GemanMcClure)
+    roots: NDArray | None = None
+    """(N, 2, 2) R of every point, a root of its precision relative to 1 / sigma^2; None: the identity."""
 
     def cost(self, state: State) -> float:
         total = 0.0
         for frame, other, some in self._by_pair():
             here, there = (self._points(state, f, some) for f in (frame, other))
             moved = self.camera.project(there) - self.camera.project(here)
-            away = (moved - self.observed[some]) / self._sigma(some)[:, None]
+            away = self._rooted((moved - self.observed[some]) / self._sigma(some)[:, None], some)
             weights = self._weights((here, there), state, some)
             total += float((weights * self.loss.cost((away**2).sum(-1))).sum())
         return 0.5 * total
@@ -60,7 +62,8 @@ class SurfaceDisplacements:
             (pixels, slopes), (other_pixels, other_slopes) = (
                 self.camera.project_with_jacobian(points) for points in (here, there)
             )
-            away = (other_pixels - pixels - self.observed[some]) / sigma
+            away = self._rooted((other_pixels - pixels - self.observed[some]) / sigma, some)
+            slopes, other_slopes = (self._rooted(s, some) for s in (slopes, other_slopes))
             squared = (away**2).sum(-1)
             trust = np.sqrt(weights * self.loss.weight(squared))[:, None]
             scale = (trust / sigma)[..., None]
@@ -88,6 +91,14 @@ class SurfaceDisplacements:
         return surface.geometric_rows(
             self.samples.triangles[some], self.samples.barycentric[some], directions
         )
+
+    def _rooted(self, values: NDArray, some: slice) -> NDArray:
+        """R times residuals (N, 2) or their derivatives (N, 2, 3)."""
+        if self.roots is None:
+            return values
+        if values.ndim == 2:
+            return (self.roots[some] @ values[..., None])[..., 0]
+        return self.roots[some] @ values
 
     def _sigma(self, some: slice) -> NDArray:
         return np.broadcast_to(self.sigma, (len(self.samples),))[some]

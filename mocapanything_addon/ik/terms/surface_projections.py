@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SurfaceProjections:
-    """Cost 1/2 sum of weight rho(|project(x) - observed|^2 / sigma^2).
+    """Cost 1/2 sum of weight rho(|R (project(x) - observed)|^2 / sigma^2); R is the identity, or says how
+    much better a point is known one way than the other.
 
     With ``normals`` only the distance along a direction in the image counts: a point of an outline is known
     across the outline, not along it.
@@ -38,6 +39,8 @@ class SurfaceProjections:
     normals: NDArray | None = None
     """(N, 2) unit directions in the image; None: both coordinates count."""
     loss: Loss = field(default_factory=GemanMcClure)
+    roots: NDArray | None = None
+    """(N, 2, 2) R of every point, a root of its precision relative to 1 / sigma^2; not with ``normals``."""
 
     def cost(self, state: State) -> float:
         total = 0.0
@@ -72,7 +75,9 @@ class SurfaceProjections:
         return self.weights[some] * self.camera.is_before(points, state.skeleton.size)
 
     def _across(self, values: NDArray, some: slice) -> NDArray:
-        """(S, 2, ...) along the normals (S, 1, ...), or as they are."""
+        """(S, 2, ...) along the normals (S, 1, ...), by the roots, or as they are."""
+        if self.roots is not None:
+            return np.einsum("src,sc...->sr...", self.roots[some], values)
         if self.normals is None:
             return values
         return np.einsum("sr,sr...->s...", self.normals[some], values)[:, None]
