@@ -12,11 +12,15 @@ where both limbs look alike (dynamic programming).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain, combinations
 
 import numpy as np
 
+from ..ik.kinematics import forward
 from ..ik.motion import Motion
+from ..ik.solve import step
+from ..ik.terms.joint_projections import JointProjections
 from .body import Body
 from .clip_cost import ClipCost, clip_cost
 from .combine import cheapest_mix
@@ -28,7 +32,11 @@ from .whole_clip import FLOW_WEIGHT, fit_whole_clip
 STAGE = "left and right"
 MOST_PAIRS = 2
 ROUNDS = 3
-CLEARLY_BETTER = 0.99
+STEPS = 5
+"""To bring a limb to where the other was seen."""
+PLACE_SIGMA = 1.5
+"""The fit's pixels."""
+CLEARLY_BETTER = 0.995
 
 
 def exchanged(body: Body, motion: Motion, pair: LimbPair) -> Motion:
@@ -41,6 +49,34 @@ def exchanged(body: Body, motion: Motion, pair: LimbPair) -> Motion:
     return Motion(motion.root_translation, local)
 
 
+def exchanged_in_image(problem: Problem, motion: Motion, pairs: Sequence[LimbPair]) -> Motion:
+    """The motion with the limbs traded such that each is seen where the other was; nothing else moves."""
+    body = problem.body
+    skeleton, root = body.skeleton, body.skeleton.root
+    shape = motion.frame_count, skeleton.joint_count
+    seen = problem.camera.project(forward(skeleton, motion).positions)
+    observed, weights = np.zeros((*shape, 2)), np.zeros(shape)
+    free = np.zeros(skeleton.joint_count, bool)
+    for pair in pairs:
+        motion = exchanged(body, motion, pair)
+        free[pair.both] = True
+        for here, there in ((pair.left, pair.right), (pair.right, pair.left)):
+            observed[:, here] = seen[:, there]
+            weights[:, here] = 1.0
+    free[root] = False
+    held = np.ones(skeleton.parameter_count, bool)
+    held[skeleton.rotation_parameters] = np.repeat(~free[skeleton.moving], 3)
+    unit = float(np.median(problem.pixel))
+    frames = np.arange(motion.frame_count)
+    terms = [
+        JointProjections(problem.camera, observed, weights, PLACE_SIGMA * unit),
+        problem.expected.term(frames, skeleton.moving[1:]),
+    ]
+    for _ in range(STEPS):
+        motion, _report = step(skeleton, motion, terms, held=np.tile(held, (motion.frame_count, 1)))
+    return motion
+
+
 def undo_exchanges(problem: Problem, track: Track, progress: Progress) -> Track:
     """Trade the limbs of every set of pairs, in the whole clip or parts of it; keep what explains the clip
     better."""
@@ -50,9 +86,7 @@ def undo_exchanges(problem: Problem, track: Track, progress: Progress) -> Track:
         return track
     versions = [track.motion]
     for chosen in chain.from_iterable(combinations(pairs, n + 1) for n in range(len(pairs))):
-        other = track.motion
-        for pair in chosen:
-            other = exchanged(body, other, pair)
+        other = exchanged_in_image(problem, track.motion, chosen)
         versions.append(fit_whole_clip(problem, other, progress, rounds=ROUNDS).motion)
     costs = [_cost(problem, motion, progress) for motion in versions]
     mixed = cheapest_mix(body, versions, costs)

@@ -28,8 +28,9 @@ class ExpectedPose:
     """(T or 1, J, 3, 3)."""
     precisions: NDArray[np.float64]
     """(T or 1, J, 3, 3) of the rotation vector log(center^T L), armature axes."""
-    habit: PoseHabit | None = None
-    """What the rig's own Actions show of all joints together; takes the place of the other two."""
+    habits: tuple[PoseHabit, ...] = ()
+    """What the rig's own Actions show of all joints together, and what else may be; takes the place of the
+    other two."""
 
     def center(self, frame: int) -> NDArray[np.float64]:
         """(J, 3, 3)."""
@@ -41,8 +42,8 @@ class ExpectedPose:
 
     def term(self, frames: NDArray[np.intp], moving: NDArray[np.intp], stiffer: float = 1.0) -> Term:
         """The pull to the pose in some frames of the clip, on the joints ``moving``."""
-        if self.habit is not None:
-            return HabitPrior(self.habit, stiffer)
+        if self.habits:
+            return HabitPrior(self.habits, stiffer)
         centers = np.stack([self.center(int(f)) for f in frames])
         precisions = np.zeros_like(centers)
         precisions[:, moving] = np.stack([self.precision(int(f))[moving] for f in frames])
@@ -50,8 +51,8 @@ class ExpectedPose:
 
     def costs(self, motion: Motion, moving: NDArray[np.intp]) -> NDArray[np.float64]:
         """(T,) cost of the pull in every frame of a motion of the whole clip."""
-        if self.habit is not None:
-            return HabitPrior(self.habit).costs(motion)
+        if self.habits:
+            return HabitPrior(self.habits).costs(motion)
         frames = range(motion.frame_count)
         centers = np.stack([self.center(t)[moving] for t in frames])
         precisions = np.stack([self.precision(t)[moving] for t in frames])

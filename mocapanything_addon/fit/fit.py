@@ -30,6 +30,7 @@ from .hypothesis import Hypothesis
 from .pose_center import estimate_expected_pose
 from .prior import PosePrior
 from .problem import Problem, Progress
+from .recall import recall_lost_frames
 from .start import in_world_of_best, is_uncertain, search_start
 from .start_poses import start_poses
 from .track import Track, track
@@ -197,8 +198,13 @@ def track_starts(
     costs = [
         clip_cost(problem, t.motion, progress, stage="comparing", flow_weight=FLOW_WEIGHT) for t in tracks
     ]
-    best = int(np.argmin([c.total for c in costs]))
-    return Track(cheapest_mix(problem.body, [t.motion for t in tracks], costs), tracks[best].overlap)
+    motions = [t.motion for t in tracks]
+    recalled = recall_lost_frames(problem, motions, costs, progress)
+    if recalled is not None:
+        motions.append(recalled)
+        costs.append(clip_cost(problem, recalled, progress, stage="comparing", flow_weight=FLOW_WEIGHT))
+    best = int(np.argmin([c.total for c in costs[: len(tracks)]]))
+    return Track(cheapest_mix(problem.body, motions, costs), tracks[best].overlap)
 
 
 def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:

@@ -41,6 +41,14 @@ class Outlines:
     def __len__(self) -> int:
         return len(self.masks)
 
+    def joined(self, others: Outlines) -> Outlines:
+        """These and others."""
+        return Outlines(
+            np.concatenate([self.masks, others.masks]),
+            np.concatenate([self.edges, others.edges]),
+            np.concatenate([self.distances, others.distances]),
+        )
+
     @classmethod
     def of(cls, images: Sequence[NDArray[np.uint8]]) -> Outlines:
         """From normalised images (n, n), nonzero on the body."""

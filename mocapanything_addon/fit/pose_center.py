@@ -41,7 +41,7 @@ def estimate_expected_pose(
     """
     habit = PoseHabit.of_body(problem.body)
     if habit is not None:
-        return replace(problem.expected, habit=habit)
+        return replace(problem.expected, habits=(habit, PoseHabit.of_anybody(problem.body)))
     best: dict[int, Hypothesis] = {}
     for hypothesis in ranked:
         best.setdefault(hypothesis.frame, hypothesis)

@@ -24,6 +24,9 @@ BEYOND = 0.6
 """What other motions do besides, in standard deviations of a joint of which nothing is known."""
 
 
+NO_SHARE = 1e-4
+
+
 @dataclass(frozen=True, eq=False)
 class PoseHabit:
     """A Gaussian over the local rotations of all N joints that move, the root excepted.
@@ -67,42 +70,75 @@ class PoseHabit:
         centers[joints] = means
         return cls(joints, centers, np.linalg.inv(covariance))
 
+    @classmethod
+    def of_anybody(cls, body: Body) -> PoseHabit:
+        """About the rest pose, every joint for itself (stiffness.py)."""
+        joints = body.skeleton.moving[1:]
+        precision = np.zeros((len(joints), 3, len(joints), 3))
+        each = np.arange(len(joints))
+        precision[each, :, each] = body.stiffness.precision()[joints]
+        centers = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
+        return cls(joints, centers, precision.reshape(3 * len(joints), -1))
+
+    @property
+    def log_scale(self) -> float:
+        """Half the log determinant of the precision: how far a narrow Gaussian is ahead at its centre."""
+        return 0.5 * float(np.linalg.slogdet(self.precision)[1])
+
 
 @dataclass(frozen=True, eq=False)
 class HabitPrior:
-    """Cost 1/2 x W x in every frame, with x the rotation vectors from the usual pose."""
+    """Minus the logarithm of a mixture of Gaussians in every frame: the rig does what it does in its Actions,
+    or whatever any body does. Which of the two, each pose says itself.
+    """
 
-    habit: PoseHabit
+    habits: tuple[PoseHabit, ...]
+    """Over the same joints."""
     stiffer: float = 1.0
     """Factor on the cost."""
 
     def costs(self, motion: Motion) -> NDArray[np.float64]:
         """(T,)."""
-        away = self._away(motion).reshape(motion.frame_count, -1)
-        return 0.5 * self.stiffer * np.asarray(((away @ self.habit.precision) * away).sum(axis=1))
+        return self.stiffer * self._mixed(np.stack([self._away(motion, h) for h in self.habits]))[0]
 
     def cost(self, state: State) -> float:
         return float(self.costs(state.motion).sum())
 
     def linearise(self, state: State, system: NormalEquations) -> float:
-        skeleton, joints = state.skeleton, self.habit.joints
+        skeleton, joints = state.skeleton, self.habits[0].joints
         count = len(joints)
-        away = self._away(state.motion)
+        aways = np.stack([self._away(state.motion, h) for h in self.habits])
+        costs, shares = self._mixed(aways)
         places = np.searchsorted(skeleton.moving, joints)
-        slopes = rotations.inverse_right_jacobian(away) @ state.body_axes[:, places]
         blocks = np.arange(skeleton.block_count)[skeleton.rotation_blocks][places]
         columns = (3 * blocks[:, None] + np.arange(3)).reshape(-1)
-        root = np.sqrt(self.stiffer) * np.linalg.cholesky(self.habit.precision).T
-        by_joint = np.ascontiguousarray(root.reshape(3 * count, count, 3).swapaxes(0, 1))
         rows = np.zeros((3 * count, system.parameter_count))
-        for frame in range(state.frame_count):
-            rows[:, columns] = (by_joint @ slopes[frame]).swapaxes(0, 1).reshape(3 * count, -1)
-            system.add(frame, rows, root @ away[frame].reshape(-1))
-        return self.cost(state)
+        for habit, away, share in zip(self.habits, aways, shares, strict=True):
+            slopes = rotations.inverse_right_jacobian(away) @ state.body_axes[:, places]
+            root = np.sqrt(self.stiffer) * np.linalg.cholesky(habit.precision).T
+            by_joint = np.ascontiguousarray(root.reshape(3 * count, count, 3).swapaxes(0, 1))
+            for frame in np.flatnonzero(share > NO_SHARE):
+                part = np.sqrt(share[frame])
+                rows[:, columns] = part * (by_joint @ slopes[frame]).swapaxes(0, 1).reshape(3 * count, -1)
+                system.add(int(frame), rows, part * (root @ away[frame].reshape(-1)))
+        return self.stiffer * float(costs.sum())
 
-    def _away(self, motion: Motion) -> NDArray[np.float64]:
-        """(T, N, 3)."""
-        joints = self.habit.joints
-        return rotations.log(
-            np.swapaxes(self.habit.centers[joints], -1, -2) @ motion.local_rotations[:, joints]
+    def _mixed(self, aways: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cost of every frame (T,) and the share (K, T) that each Gaussian has in it, from (K, T, N, 3)."""
+        flat = aways.reshape(*aways.shape[:2], -1)
+        each = np.stack(
+            [
+                0.5 * ((x @ h.precision) * x).sum(axis=1) - h.log_scale
+                for x, h in zip(flat, self.habits, strict=True)
+            ]
         )
+        likeliest = each.min(axis=0)
+        odds = np.exp(likeliest - each)
+        total = odds.sum(axis=0)
+        # A pose at the centre of the first costs nothing.
+        return likeliest - np.log(total) + self.habits[0].log_scale, odds / total
+
+    def _away(self, motion: Motion, habit: PoseHabit) -> NDArray[np.float64]:
+        """(T, N, 3)."""
+        joints = habit.joints
+        return rotations.log(np.swapaxes(habit.centers[joints], -1, -2) @ motion.local_rotations[:, joints])

@@ -170,6 +170,17 @@ def _swing(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.f
     return rotations.exp(axis / sine * np.arctan2(sine, float(start @ end)))
 
 
+def sampled_own_poses(body: Body, count: int) -> list[StartPose]:
+    """So many poses of the rig's own Actions, evenly spread over them, without their roots' turns."""
+    examples = body.rig.example_rotations
+    if len(examples) == 0:
+        return []
+    chosen = np.unique(np.linspace(0, len(examples) - 1, count).astype(int))
+    turned = rotations.matrix_from_quaternion(examples[chosen])
+    turned[:, body.skeleton.root] = np.eye(3)
+    return [StartPose(f"own pose {k}", local) for k, local in zip(chosen, turned, strict=True)]
+
+
 def _own_poses(body: Body) -> list[StartPose]:
     poses: list[StartPose] = []
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))

@@ -71,7 +71,7 @@ def propose(
         if sure[t].any()
     ]
     expected = problem.expected
-    if expected.habit is None:
+    if not expected.habits:
         # What the character's own Actions show is surer than what a network guesses of its kind.
         expected = ExpectedPose.from_prior(decoded.prior, body.stiffness)
     return Proposals(replace(problem, expected=expected, correspondences=correspondences), float(sure.mean()))

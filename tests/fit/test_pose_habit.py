@@ -85,7 +85,7 @@ def test_a_joint_follows_its_companion(body: Body, habit: PoseHabit) -> None:
     ]
     held[:, 3 * block : 3 * block + 3] = True
     held[:, :6] = True
-    result, _ = solve(body.skeleton, motion, [HabitPrior(habit)], held=held)
+    result, _ = solve(body.skeleton, motion, [HabitPrior((habit,))], held=held)
     assert rotations.log(result.local_rotations[0, FRONT])[0] == pytest.approx(0.9, abs=1e-6)
     assert 0.6 < rotations.log(result.local_rotations[0, OTHER])[0] < 0.9
 
@@ -94,7 +94,7 @@ def test_gradient_is_the_slope_of_the_cost(body: Body, habit: PoseHabit) -> None
     rng = np.random.default_rng(3)
     local = rotations.exp(0.3 * rng.normal(size=(2, body.skeleton.joint_count, 3)))
     state = State(body.skeleton, Motion(rng.normal(size=(2, 3)), local))
-    term = HabitPrior(habit, stiffer=2.0)
+    term = HabitPrior((habit,), stiffer=2.0)
     system, costs = linearise(state, [term])
     assert costs[0] == pytest.approx(term.cost(state)) == pytest.approx(term.costs(state.motion).sum())
     for _ in range(3):
@@ -103,3 +103,26 @@ def test_gradient_is_the_slope_of_the_cost(body: Body, habit: PoseHabit) -> None
             term.cost(State(body.skeleton, apply_step(state, sign * step))) for sign in (1.0, -1.0)
         )
         assert float((system.gradient * step).sum()) == pytest.approx(0.5 * (ahead - behind), rel=1e-4)
+
+
+def test_what_the_actions_never_show_costs_no_more_than_for_anybody(body: Body, habit: PoseHabit) -> None:
+    """A rig with walks only may fly: far from its habit, what holds for any body holds."""
+    anybody = PoseHabit.of_anybody(body)
+    both = HabitPrior((habit, anybody))
+    motion = Motion(np.zeros((1, 3)), habit.centers[None].copy())
+    assert both.costs(motion)[0] == pytest.approx(HabitPrior((habit,)).costs(motion)[0], abs=0.5)
+    motion.local_rotations[0, 3] = rotations.exp(np.array([0.0, 1.2, 0.9]))
+    ahead = habit.log_scale - anybody.log_scale
+    assert HabitPrior((habit,)).costs(motion)[0] > 2.0 * both.costs(motion)[0]
+    assert both.costs(motion)[0] <= HabitPrior((anybody,)).costs(motion)[0] + ahead + 1e-6
+
+
+def test_gradient_of_a_mixture_is_the_slope_of_its_cost(body: Body, habit: PoseHabit) -> None:
+    rng = np.random.default_rng(4)
+    local = rotations.exp(0.4 * rng.normal(size=(3, body.skeleton.joint_count, 3)))
+    state = State(body.skeleton, Motion(rng.normal(size=(3, 3)), local))
+    term = HabitPrior((habit, PoseHabit.of_anybody(body)))
+    system, _ = linearise(state, [term])
+    step = 1e-5 * rng.normal(size=system.gradient.shape)
+    ahead, behind = (term.cost(State(body.skeleton, apply_step(state, sign * step))) for sign in (1.0, -1.0))
+    assert float((system.gradient * step).sum()) == pytest.approx(0.5 * (ahead - behind), rel=1e-4)
