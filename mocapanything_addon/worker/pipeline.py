@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from ..fit.clip import SubjectClip
 from ..fit.contacts import hold_contacts
-from ..fit.fit import conclude, find_start, prepare, refine, tilt_camera, track_starts
+from ..fit.fit import begin_with, conclude, prepare, refine, tilt_camera, track_starts
 from ..fit.overlay import write_overlay
 from ..fit.problem import Problem
 from ..fit.residual import joint_residual
+from ..fit.start import search_start
+from ..fit.start_choice import chosen_start
 from ..fit.whole_clip import fit_whole_clip
 from ..ik.kinematics import forward
 from ..ik.limits import euler
@@ -37,6 +39,7 @@ from ..jobs.solution import Solution
 from .placement import place
 from .proposals import propose
 from .report import Measurements, Network
+from .starts import write_starts
 from .subject.clip import make_clip
 
 if TYPE_CHECKING:
@@ -73,7 +76,9 @@ def run(
         clip, said = make_clip(request.video, settings, Path(scratch), progress)
         warnings += said
         problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
-        problem, ranked = find_start(problem, settings.quality, progress)
+        ranked = search_start(problem, settings.quality, progress)
+        starts = write_starts(problem, ranked, job)
+        problem, ranked = begin_with(problem, chosen_start(ranked, settings.start_choice), progress)
         found = track_starts(problem, ranked, settings.quality, progress)
         problem, found = tilt_camera(problem, found)
         if settings.quality is not Quality.FAST:
@@ -100,6 +105,7 @@ def run(
             limit_violations=_violations(problem, result.motion),
             outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
             start_score=ranked[0].overlap,
+            starts=starts,
             contacts=len(contacts),
             networks=_used(networks),
             device="cpu" if networks is None else str(networks.device),
