@@ -229,7 +229,12 @@ def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.Ex
 
     listed = result.report["starts"]
     starts = [{**start, "picture": copied(start["picture"])} for start in listed]  # type: ignore[attr-defined]
-    return {**result.report, "starts": starts}
+    plot = result.report["residual_plot"]
+    return {
+        **result.report,
+        "starts": starts,
+        "residual_plot": copied(plot) if isinstance(plot, str) else None,
+    }
 
 
 @contextlib.contextmanager

@@ -76,6 +76,7 @@ def test_blend(
         "clip.bvh",
         "report.json",
         "report_pictures",
+        "report_pictures/residuals.png",
         "report_pictures/starts",
         "report_pictures/starts/1.png",
         "result.blend",
@@ -98,6 +99,8 @@ def test_blend(
     assert report["settings"]["start_choice"] == 2
     assert [start["picture"] for start in report["starts"]] == ["report_pictures/starts/1.png"]
     assert (out / "report_pictures/starts/1.png").read_bytes() == b"png"
+    assert report["residual_plot"] == "report_pictures/residuals.png"
+    assert (out / "report_pictures/residuals.png").read_bytes() == b"plot"
     assert "Frames: 3" in (out / "clip.bvh").read_text()
 
     bpy.ops.wm.open_mainfile(filepath=str(out / "result.blend"))

@@ -57,6 +57,10 @@ class JobFolder:
         return self.path / "starts"
 
     @property
+    def residual_plot_path(self) -> Path:
+        return self.path / "residuals.png"
+
+    @property
     def log_path(self) -> Path:
         return self.path / "log.txt"
 

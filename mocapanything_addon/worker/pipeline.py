@@ -39,6 +39,7 @@ from ..jobs.solution import Solution
 from .placement import place
 from .proposals import propose
 from .report import Measurements, Network
+from .residual_plot import FrameFigures, try_write_plot
 from .starts import write_starts
 from .subject.clip import make_clip
 
@@ -100,12 +101,26 @@ def run(
                 write_overlay(
                     temporary, problem.body, clip, problem.camera, result.motion, result.confidence, progress
                 )
+        residual = joint_residual(problem, result.motion, progress)
+        progress("plot", 0, 1)
+        is_plotted = try_write_plot(
+            job.residual_plot_path,
+            FrameFigures(
+                times=np.asarray(clip.times, float),
+                overlap=result.outline_overlap,
+                residual=residual.mean(axis=1) / rig.size,
+                confidence=result.confidence.mean(axis=1),
+                has_subject=problem.frames.has_subject,
+                is_whole=problem.frames.is_whole,
+            ),
+        )
         measurements = Measurements(
-            ik_residual=joint_residual(problem, result.motion, progress),
+            ik_residual=residual,
             limit_violations=_violations(problem, result.motion),
             outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
             start_score=ranked[0].overlap,
             starts=starts,
+            residual_plot=job.residual_plot_path.name if is_plotted else None,
             contacts=len(contacts),
             networks=_used(networks),
             device="cpu" if networks is None else str(networks.device),

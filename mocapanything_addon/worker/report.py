@@ -68,6 +68,8 @@ class Measurements:
     """How well the pose the search began with explained its frame, 0 to 1."""
     starts: Sequence[Start] = ()
     """The distinct starts that were found, best first."""
+    residual_plot: str | None = None
+    """Picture of the residuals over time, relative to the job folder; None where none could be drawn."""
     contacts: int = 0
     """Runs of frames in which a planted joint was held still."""
     networks: Sequence[Network] = ()
@@ -138,6 +140,7 @@ def build_report(
         "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
         "start_score": _number(measurements.start_score),
         "starts": [_start(start) for start in measurements.starts],
+        "residual_plot": measurements.residual_plot,
         "networks": [{"name": network.name, "weights": network.weights} for network in measurements.networks],
         "device": measurements.device,
         "reference_views": None if views is None else {"engine": views.engine, "count": len(views.views)},

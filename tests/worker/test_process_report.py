@@ -35,6 +35,7 @@ def measurements() -> Measurements:
             Start(-66.5, 5.0, 0.9, 0.85, 2, "rest", "starts/1.png"),
             Start(113.5, float("nan"), 0.1, 0.8, 4, "limbs ahead", "starts/2.png"),
         ],
+        residual_plot="residuals.png",
         networks=[Network("decoder", "decoder.safetensors 0123")],
         device="cuda",
     )
@@ -99,6 +100,7 @@ def test_figures(arm_rig: Rig, arm_solution: Solution, measurements: Measurement
             "picture": "starts/2.png",
         },
     ]
+    assert report["residual_plot"] == "residuals.png"
     assert report["warnings"] == ["careful"]
     assert report["versions"]["blender"] == "4.5.15"  # type: ignore[index]
     assert report["versions"]["numpy"] == np.__version__  # type: ignore[index]
@@ -108,11 +110,13 @@ def test_what_was_not_measured_is_null(
     arm_rig: Rig, arm_solution: Solution, measurements: Measurements
 ) -> None:
     blind = replace(measurements, outline_overlap=np.full(5, np.nan), start_score=float("nan"), networks=())
+    blind = replace(blind, starts=(), residual_plot=None)
     report = report_of(arm_rig, arm_solution, blind)
     assert report["outline_overlap"] is None
     assert report["start_score"] is None
     assert report["reference_views"] is None
     assert report["networks"] == []
+    assert report["residual_plot"] is None
 
 
 def test_document_names_every_key() -> None:
