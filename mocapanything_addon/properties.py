@@ -87,6 +87,19 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
         min=1,
         default=1,
     )
+    hold_contacts: BoolProperty(
+        name="Hold Feet Still",
+        description="Keep feet exactly in place while they stand, so that they do not slide. Switch it off "
+        "for bodies that slide, swim or fly. Makes no difference at quality Fast",
+        default=True,
+    )
+    use_networks: BoolProperty(
+        name="Use Networks",
+        description="Let trained networks suggest where the points of the body are and which poses are "
+        "likely. Switch it off to go by outlines and movement in the video alone, in less time. Makes no "
+        "difference at quality Fast",
+        default=True,
+    )
     seed: IntProperty(
         name="Seed",
         description="The same seed gives the same motion again. Another one may find a better motion",
@@ -102,6 +115,8 @@ def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
         end_seconds=(properties.end or None) if properties.use_range else None,
         fov_degrees=math.degrees(properties.fov) if properties.use_fov else None,
         mask=properties.mask or None,
+        use_networks=properties.use_networks,
+        hold_contacts=properties.hold_contacts,
         start_choice=properties.start_choice,
         seed=properties.seed,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..jobs.settings import Quality
 from ..operators import running
 from ..operators.cancel_capture import MOCAPANYTHING_OT_cancel_capture
 from ..operators.capture_from_video import MOCAPANYTHING_OT_capture_from_video
@@ -87,6 +88,18 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     body.prop(settings, "mask")
     if not is_choosable:
         body.prop(settings, "start_choice")
+    _draw_advanced(body, settings)
+
+
+def _draw_advanced(layout: bpy.types.UILayout, settings: MOCAPANYTHING_PG_capture) -> None:
+    header, body = layout.panel("mocapanything_advanced", default_closed=True)
+    header.label(text="Advanced")
+    if body is None:
+        return
+    column = body.column()
+    column.active = settings.quality != Quality.FAST.value  # which does without both
+    column.prop(settings, "hold_contacts")
+    column.prop(settings, "use_networks")
     body.prop(settings, "seed")
 
 

@@ -52,12 +52,15 @@ def test_takes_video_and_settings_from_the_scene(captures: Captures, character: 
     settings.use_range, settings.start, settings.end = True, 0.5, 2.0
     settings.use_fov, settings.fov = True, math.radians(40.0)
     settings.mask, settings.seed, settings.start_choice = "//mask", 7, 2
+    settings.hold_contacts = settings.use_networks = False
     capture()
     ((_, video, asked),) = captures.asked
     assert video == "//walk.mp4"
     assert asked.quality is Quality.BEST
     assert (asked.start_seconds, asked.end_seconds, asked.mask, asked.seed) == (0.5, 2.0, "//mask", 7)
     assert asked.start_choice == 2
+    assert not asked.hold_contacts
+    assert not asked.use_networks
     assert asked.fov_degrees == pytest.approx(40.0, abs=1e-4)
 
 

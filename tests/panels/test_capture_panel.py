@@ -75,6 +75,14 @@ def test_start_pose_comes_out_of_the_options_where_it_can_be_chosen(status) -> N
     assert draw_panel(open_panels=False).texts("prop") == ["video", "quality"]
 
 
+def test_switches_are_dimmed_where_they_make_no_difference() -> None:
+    switches = {"hold_contacts", "use_networks"}
+    assert not draw_panel().dimmed & switches
+    bpy.context.scene.mocapanything.quality = "fast"
+    assert draw_panel().dimmed >= switches
+    assert "seed" not in draw_panel().dimmed
+
+
 def test_another_start_pose_than_the_best_is_never_hidden() -> None:
     bpy.context.scene.mocapanything.start_choice = 2
     assert draw_panel(open_panels=False).texts("prop") == ["video", "quality", "start_choice"]
