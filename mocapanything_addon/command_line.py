@@ -80,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--end", type=float, metavar="S", help="last moment of the video to use, seconds")
     add("--fov", type=float, metavar="DEG", help="the camera's field of view across the longer image side")
     add("--mask", type=Path, metavar="VIDEO_OR_FOLDER", help="white where the subject is")
+    add(
+        "--start-choice",
+        type=int,
+        default=1,
+        metavar="N",
+        help="begin with the N-th start pose of the report, where the best one faces the wrong way",
+    )
     add("--seed", type=int, default=0, metavar="N")
     add("--no-networks", action="store_true", help="fit to flow and outlines alone")
     add("--no-contacts", action="store_true", help="do not hold planted feet still")
@@ -98,6 +105,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         mask=None if options.mask is None else str(options.mask),
         use_networks=not options.no_networks,
         hold_contacts=not options.no_contacts,
+        start_choice=options.start_choice,
         seed=options.seed,
     )
     try:
@@ -199,13 +207,34 @@ def _write(result: api.CaptureResult, outputs: dict[str, Path]) -> None:
         if "bvh" in places:
             api.export_bvh(result, places["bvh"])
         if "report" in places:
-            text = json.dumps(result.report, indent=2) + "\n"
+            report = _with_pictures(result, outputs["report"], stack)
+            text = json.dumps(report, indent=2) + "\n"
             places["report"].write_text(text, encoding="utf-8")
         if "overlay" in places:
             if result.overlay is None:
                 raise CaptureError("The capture made no overlay.", code="overlay_missing")
             shutil.copyfile(result.overlay, places["overlay"])
         save_blend(places["output"])
+
+
+def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.ExitStack) -> dict[str, object]:
+    """The report with its pictures in a folder beside it, which get their names when ``stack`` ends."""
+    folder = report.with_name(f"{report.stem}_pictures")
+
+    def copied(picture: str) -> str:
+        target = folder / picture
+        make_folder(target.parent)
+        shutil.copyfile(result.folder / picture, stack.enter_context(replacing_file(target)))
+        return target.relative_to(report.parent).as_posix()
+
+    listed = result.report["starts"]
+    starts = [{**start, "picture": copied(start["picture"])} for start in listed]  # type: ignore[attr-defined]
+    plot = result.report["residual_plot"]
+    return {
+        **result.report,
+        "starts": starts,
+        "residual_plot": copied(plot) if isinstance(plot, str) else None,
+    }
 
 
 @contextlib.contextmanager

@@ -80,6 +80,26 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=path_options(),
     )
+    start_choice: IntProperty(
+        name="Start Pose",
+        description="The pose and heading that the capture begins with; 1 is the likeliest. If the character "
+        "faces the wrong way, try 2. The folder of the last capture has a picture of each, in starts",
+        min=1,
+        default=1,
+    )
+    hold_contacts: BoolProperty(
+        name="Hold Feet Still",
+        description="Keep feet exactly in place while they stand, so that they do not slide. Switch it off "
+        "for bodies that slide, swim or fly. Makes no difference at quality Fast",
+        default=True,
+    )
+    use_networks: BoolProperty(
+        name="Use Networks",
+        description="Let trained networks suggest where the points of the body are and which poses are "
+        "likely. Switch it off to go by outlines and movement in the video alone, in less time. Makes no "
+        "difference at quality Fast",
+        default=True,
+    )
     seed: IntProperty(
         name="Seed",
         description="The same seed gives the same motion again. Another one may find a better motion",
@@ -95,6 +115,9 @@ def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
         end_seconds=(properties.end or None) if properties.use_range else None,
         fov_degrees=math.degrees(properties.fov) if properties.use_fov else None,
         mask=properties.mask or None,
+        use_networks=properties.use_networks,
+        hold_contacts=properties.hold_contacts,
+        start_choice=properties.start_choice,
         seed=properties.seed,
     )
 
@@ -119,6 +142,8 @@ class MOCAPANYTHING_PG_status(bpy.types.PropertyGroup):
     seconds: FloatProperty(description="How long the capture took")
     confidence: FloatProperty(description="From 0, guessed, to 1, seen")
     outline_overlap: FloatProperty(description="From 0 to 1; negative where it was not measured")
+    start_choice: IntProperty(description="Number of the start pose that the last capture began with")
+    start_count: IntProperty(description="How many start poses there were; 0 where that is not known")
     warnings: CollectionProperty(type=MOCAPANYTHING_PG_line)
     folder: StringProperty(description="The job folder, with log and report; empty where there is none")
 

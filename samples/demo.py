@@ -68,6 +68,7 @@ EXPLANATIONS = {
     ".blend": "the character with the captured Action, ready to play",
     ".bvh": "the motion for other programs",
     "report.json": "what the capture did and how sure it is",
+    "report_pictures": "the starts to choose from, and how well each moment fits",
     "accuracy.json": "the figures below",
     "comparison.mp4": "input | result from the same camera | from the side",
     "overlay.mp4": "the result drawn over the video",

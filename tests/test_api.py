@@ -88,6 +88,15 @@ def test_capture(armature: bpy.types.Object, video: Path, tmp_path: Path) -> Non
     assert {"report.json", "solution.npz", "log.txt"} <= set(files_in(result.folder))
 
 
+def test_pictures_of_the_starts_are_where_the_report_says(
+    armature: bpy.types.Object, video: Path, tmp_path: Path
+) -> None:
+    settings = CaptureSettings(use_networks=False, start_choice=2)
+    result = api.capture(armature, video, settings, python=worker_python(tmp_path, "work"))
+    assert result.report["settings"]["start_choice"] == 2  # type: ignore[index]
+    assert all((result.folder / s["picture"]).is_file() for s in result.report["starts"])  # type: ignore[attr-defined]
+
+
 def test_earlier_action_is_kept(armature: bpy.types.Object, video: Path, tmp_path: Path) -> None:
     python = worker_python(tmp_path, "work")
     first = api.capture(armature, video, SETTINGS, python=python).action

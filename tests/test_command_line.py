@@ -70,8 +70,17 @@ def test_blend(
     before = asset.read_bytes()
     out = tmp_path / "öut" / "deep"
     extra = ("--bvh", out / "clip.bvh", "--report", out / "report.json", "--quality", "fast", "--seed", 3)
+    extra += ("--start-choice", 2)
     assert main(arguments(asset, video, out / "result.blend", "work", *extra)) == 0
-    assert files_in(out) == ["clip.bvh", "report.json", "result.blend"]
+    assert files_in(out) == [
+        "clip.bvh",
+        "report.json",
+        "report_pictures",
+        "report_pictures/residuals.png",
+        "report_pictures/starts",
+        "report_pictures/starts/1.png",
+        "result.blend",
+    ]
     said = capfd.readouterr()
     assert said.out.splitlines() == [
         f"output: {out / 'result.blend'}",
@@ -87,6 +96,11 @@ def test_blend(
     report = json.loads((out / "report.json").read_text())
     assert report["settings"]["quality"] == "fast"
     assert report["settings"]["seed"] == 3
+    assert report["settings"]["start_choice"] == 2
+    assert [start["picture"] for start in report["starts"]] == ["report_pictures/starts/1.png"]
+    assert (out / "report_pictures/starts/1.png").read_bytes() == b"png"
+    assert report["residual_plot"] == "report_pictures/residuals.png"
+    assert (out / "report_pictures/residuals.png").read_bytes() == b"plot"
     assert "Frames: 3" in (out / "clip.bvh").read_text()
 
     bpy.ops.wm.open_mainfile(filepath=str(out / "result.blend"))

@@ -45,7 +45,7 @@ class Cues:
     @classmethod
     def of(cls, problem: Problem) -> Cues:
         """Measure them."""
-        return cls(problem, travel(problem), facing(problem.body), _paint(problem))
+        return cls(problem, travel(problem), facing(problem.body), paint(problem))
 
     def ahead(self, hypothesis: Hypothesis, tilted: Problem) -> float:
         """How far the subject goes the way that the body looks, -1 (backwards) to 1."""
@@ -116,7 +116,7 @@ def color_agreement(problem: Problem, hypothesis: Hypothesis, paint: NDArray[np.
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-9))
 
 
-def _paint(problem: Problem) -> NDArray[np.float64]:
+def paint(problem: Problem) -> NDArray[np.float64]:
     """(V, 3) 0 to 1 colours of the light mesh, from the nearest of the rig's vertices."""
     rig, mesh = problem.body.rig, problem.body.mesh
     _, nearest = cKDTree(rig.vertices).query(mesh.vertices)

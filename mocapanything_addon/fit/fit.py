@@ -32,6 +32,7 @@ from .prior import PosePrior
 from .problem import Problem, Progress
 from .recall import recall_lost_frames
 from .start import in_world_of_best, is_uncertain, search_start
+from .start_choice import distinct_starts
 from .start_poses import start_poses
 from .track import Track, track
 from .whole_clip import FLOW_WEIGHT, fit_whole_clip
@@ -177,12 +178,26 @@ def find_start(
     """
     if given is not None:
         return in_world_of_best(problem, [given])
-    poses = start_poses(problem.body)
-    ranked = search_start(problem, quality, progress, poses)
-    problem, ranked = in_world_of_best(problem, ranked)
+    ranked = search_start(problem, quality, progress)
+    return begin_with(problem, ranked, progress, keep_expected=keep_expected)
+
+
+def begin_with(
+    problem: Problem, ranked: Sequence[Hypothesis], progress: Progress, *, keep_expected: bool = False
+) -> tuple[Problem, list[Hypothesis]]:
+    """Bring problem and starts into the world of the first, and replace the expected pose as they say.
+
+    Args:
+        problem: The capture.
+        ranked: What the search found, or what was chosen of it; the first is believed.
+        progress: See :func:`fit_clip`.
+        keep_expected: The expected pose comes from a better source.
+    """
+    problem, moved = in_world_of_best(problem, ranked)
     if not keep_expected:
-        problem = problem.with_expected(estimate_expected_pose(problem, ranked, poses, progress))
-    return problem, ranked
+        poses = start_poses(problem.body)
+        problem = problem.with_expected(estimate_expected_pose(problem, moved, poses, progress))
+    return problem, moved
 
 
 def track_starts(
@@ -285,8 +300,15 @@ def _warnings(problem: Problem, found: Track, ranked: Sequence[Hypothesis]) -> l
             f"The character covers the subject badly (outline overlap {overlap:.2f}): "
             "is it the same kind of creature, and is the mask the right subject?"
         )
-    elif is_uncertain(ranked):
-        warnings.append(
-            "Which way the subject faces is uncertain: another heading explains it almost as well."
-        )
+    elif ranked[0].start == 1 and is_uncertain(ranked):  # whoever chose another has looked
+        warnings.append(_uncertain(len(distinct_starts(ranked))))
     return warnings
+
+
+def _uncertain(start_count: int) -> str:
+    if start_count == 1:
+        return "Which way the subject faces is uncertain: the character hardly covers it in any pose."
+    return (
+        "Which way the subject faces is uncertain. If the character faces the wrong way, capture again with "
+        f"start pose 2 ({start_count} were found, pictures of them are in the job folder, starts)."
+    )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,6 +45,8 @@ class Hypothesis:
     """How far the body is from upright, beyond what is usual."""
     probability: float = 1.0
     """That its heading is right, 0 to 1."""
+    start: int = 1
+    """Number of the distinct start it belongs to: 1 is the best heading of the clip, 2 the next, ..."""
 
 
 def mirrored(problem: Problem, hypothesis: Hypothesis) -> Hypothesis | None:
@@ -71,6 +74,25 @@ def heading_of(up: NDArray[np.float64], rotation: NDArray[np.float64]) -> float:
     """Radians that a rotation (3, 3) turns about ``up``, whatever it tilts (swing-twist)."""
     w, x, y, z = rotations.quaternion_from_matrix(rotation)
     return float(2.0 * np.arctan2(np.array([x, y, z]) @ up, w))
+
+
+def distinct_headings(headings: Sequence[float]) -> list[int]:
+    """For each heading, best first, the number from 0 of the distinct one it belongs to.
+
+    Args:
+        headings: Radians.
+
+    Returns:
+        As many numbers; a heading joins the best one that it is not ``APART`` from.
+    """
+    leaders: list[float] = []
+    numbers: list[int] = []
+    for heading in headings:
+        near = [k for k, leader in enumerate(leaders) if between(leader, heading) < APART]
+        numbers.append(near[0] if near else len(leaders))
+        if not near:
+            leaders.append(heading)
+    return numbers
 
 
 def between(first: float, second: float) -> float:

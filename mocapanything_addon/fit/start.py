@@ -22,7 +22,7 @@ from .cues import Cues
 from .elevation import camera_elevation, looking_down
 from .frame_fit import fit_frame
 from .heading_path import FacingPath, join_headings
-from .hypothesis import APART, Hypothesis, between, heading_of, mirrored
+from .hypothesis import APART, Hypothesis, between, distinct_headings, heading_of, mirrored
 from .outlines import Outlines, center_and_spread, likeness, variants
 from .problem import USUAL_ELEVATION, Problem, Progress
 from .sight import compare_outlines
@@ -116,7 +116,12 @@ def search_start(
         ]
         ranked = ranked_candidates([*longer, *(c for c in ranked if c not in again)])
     progress(STAGE, total, total)
-    return [_in_world_of(problem, h) for candidate in ranked for h in candidate.hypotheses]
+    numbers = distinct_headings([candidate.heading for candidate in ranked])
+    return [
+        replace(_in_world_of(problem, h), start=number + 1)
+        for candidate, number in zip(ranked, numbers, strict=True)
+        for h in candidate.hypotheses
+    ]
 
 
 def in_world_of_best(problem: Problem, ranked: Sequence[Hypothesis]) -> tuple[Problem, list[Hypothesis]]:

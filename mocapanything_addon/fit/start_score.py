@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .cues import Cues, color_agreement, trust_in_colors
 from .heading_path import FacingPath
-from .hypothesis import APART, Hypothesis, between
+from .hypothesis import APART, Hypothesis, between, distinct_headings
 from .problem import Problem
 from .start_poses import unusual
 
@@ -106,14 +106,12 @@ def heading_probabilities(scores: NDArray[np.float64], headings: NDArray[np.floa
         scores: (N,) natural logarithms of odds.
         headings: (N,) radians.
     """
-    group = np.full(len(scores), -1)
-    leaders: list[int] = []
-    for k in np.argsort(-scores, kind="stable"):
-        near = [i for i, lead in enumerate(leaders) if between(headings[lead], headings[k]) < APART]
-        group[k] = near[0] if near else len(leaders)
-        if not near:
-            leaders.append(int(k))
-    odds = np.exp(scores[leaders] - scores.max())
+    order = np.argsort(-scores, kind="stable")
+    group = np.empty(len(scores), int)
+    group[order] = distinct_headings(headings[order].tolist())
+    best = np.full(group.max() + 1, -np.inf)
+    np.maximum.at(best, group, scores)
+    odds = np.exp(best - scores.max())
     return np.asarray((odds / odds.sum())[group], np.float64)
 
 

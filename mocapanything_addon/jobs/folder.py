@@ -52,6 +52,15 @@ class JobFolder:
         return self.path / "overlay.mp4"
 
     @property
+    def starts_folder(self) -> Path:
+        """Pictures of the distinct starts, 1.png the best."""
+        return self.path / "starts"
+
+    @property
+    def residual_plot_path(self) -> Path:
+        return self.path / "residuals.png"
+
+    @property
     def log_path(self) -> Path:
         return self.path / "log.txt"
 

@@ -23,19 +23,22 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
 )
 """Name to import -> name to install. pyproject.toml has the ranges of versions."""
 
+OPTIONAL: Mapping[str, str] = MappingProxyType({"matplotlib": "matplotlib"})
+"""The same, of what a capture can do without: it then leaves no plot of its residuals."""
 
 RANGES = Path(__file__).resolve().parents[1] / "worker" / "requirements.txt"
 """The ranges of versions; the build of the zip writes them there from pyproject.toml."""
 
 
-def missing_modules() -> list[str]:
+def missing_modules(of: Iterable[str] = tuple(DISTRIBUTIONS)) -> list[str]:
     """The modules this Python cannot find, by their import names."""
-    return [name for name in DISTRIBUTIONS if find_spec(name) is None]
+    return [name for name in of if find_spec(name) is None]
 
 
-def install_command(python: str, modules: Iterable[str] = tuple(DISTRIBUTIONS)) -> str:
+def install_command(python: str, modules: Iterable[str] = (*DISTRIBUTIONS, *OPTIONAL)) -> str:
     """The command that installs the modules (import names) for an interpreter, for a terminal."""
     if RANGES.is_file():
         return f'"{python}" -m pip install -r "{RANGES}"'
-    distributions = " ".join(DISTRIBUTIONS[name] for name in modules)
+    names = {**DISTRIBUTIONS, **OPTIONAL}
+    distributions = " ".join(names[name] for name in modules)
     return f'"{python}" -m pip install {distributions}'

@@ -33,6 +33,8 @@ class CaptureSettings:
     use_networks: bool = True
     hold_contacts: bool = True
     """Hold feet still where they stand; no effect at the fast quality."""
+    start_choice: int = 1
+    """Begin with this one of the start poses that the report lists, best first, from 1."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -44,6 +46,11 @@ class CaptureSettings:
             raise BadInputError("The end time must lie after the start time.", code="bad_range")
         if self.fov_degrees is not None and not 1.0 <= self.fov_degrees <= 170.0:
             raise BadInputError("The field of view must lie between 1 and 170 degrees.", code="bad_fov")
+        if self.start_choice < 1:
+            raise BadInputError(
+                f"There is no start pose {self.start_choice}: they are numbered from 1, the best.",
+                code="start_missing",
+            )
 
     def to_dict(self) -> dict[str, object]:
         return {**asdict(self), "quality": self.quality.value}

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import BadInputError
-from .requirements import DISTRIBUTIONS, install_command
+from .requirements import DISTRIBUTIONS, OPTIONAL, install_command
 
 PYTHON_VARIABLE = "MOCAPANYTHING_PYTHON"
 ENTRY_POINT = Path(__file__).resolve().parents[1] / "worker" / "__main__.py"
@@ -103,6 +103,8 @@ class WorkerCheck:
     """What the networks run on, e.g. ``cpu`` or ``cuda (NVIDIA RTX 4090)``."""
     error: str = ""
     """Why the check itself failed."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Import name -> why it cannot be used, of what a capture can do without."""
 
     @property
     def ok(self) -> bool:
@@ -111,16 +113,19 @@ class WorkerCheck:
     @property
     def install_command(self) -> str:
         """What to run in a terminal to mend it; empty where there is nothing pip could do."""
-        return install_command(str(self.python), self.problems) if self.problems and not self.error else ""
+        wanted = [*self.problems, *self.left_out]
+        return install_command(str(self.python), wanted) if wanted and not self.error else ""
 
     @property
     def lines(self) -> list[str]:
         """The findings, one a line, problems first."""
         if self.error:
             return [self.error]
-        found = [f"{DISTRIBUTIONS.get(name, name)} {version}" for name, version in self.modules.items()]
+        names = {**DISTRIBUTIONS, **OPTIONAL}
+        found = [f"{names.get(name, name)} {version}" for name, version in self.modules.items()]
         return [
-            *(f"{DISTRIBUTIONS.get(name, name)}: {reason}" for name, reason in self.problems.items()),
+            *(f"{names.get(name, name)}: {reason}" for name, reason in self.problems.items()),
+            *(f"{names.get(k, k)}: {why}; captures do without" for k, why in self.left_out.items()),
             f"Python {self.version}",
             *found,
             *([f"Networks run on: {self.device}"] if self.device else []),
@@ -153,7 +158,12 @@ def check_worker_python(python: Path, timeout_seconds: float = CHECK_SECONDS) ->
             if values["type"] == "error":
                 return failed(f"{values['message']} {values['hint']}".strip())
             return WorkerCheck(
-                python, values["python"], values["modules"], values["problems"], values["device"]
+                python,
+                values["python"],
+                values["modules"],
+                values["problems"],
+                values["device"],
+                left_out=values["left_out"],
             )
         except (ValueError, KeyError, TypeError):
             continue

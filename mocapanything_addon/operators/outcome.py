@@ -46,6 +46,10 @@ def show_result(result: CaptureResult) -> None:
     status.seconds = float(result.report["total_seconds"])  # type: ignore[arg-type]
     status.confidence = _mean(result.report, "confidence", 0.0)
     status.outline_overlap = _mean(result.report, "outline_overlap", -1.0)
+    starts = result.report.get("starts")
+    status.start_count = len(starts) if isinstance(starts, list) else 0
+    settings = result.report.get("settings")
+    status.start_choice = int(settings["start_choice"]) if isinstance(settings, dict) else 1
     status.folder = str(result.folder)
     show_warnings(result.warnings)
     redraw_sidebars()

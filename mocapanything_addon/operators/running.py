@@ -36,6 +36,7 @@ STAGE_LABELS = {
     "whole clip": "Fitting the whole clip",
     "confidence": "Judging the result",
     "overlay": "Drawing the overlay",
+    "plot": "Drawing the residuals",
     "write": "Writing the result",
 }
 """What the user reads; a stage that is not here shows its own name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..jobs.settings import Quality
 from ..operators import running
 from ..operators.cancel_capture import MOCAPANYTHING_OT_cancel_capture
 from ..operators.capture_from_video import MOCAPANYTHING_OT_capture_from_video
@@ -64,6 +65,10 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     _draw_character(column, context)
     column.prop(settings, "video")
     column.prop(settings, "quality")
+    # Out of the folded options where there is something to choose, or where it is not what one expects.
+    is_choosable = context.window_manager.mocapanything.start_count > 1 or settings.start_choice != 1
+    if is_choosable:
+        column.prop(settings, "start_choice")
     header, body = layout.panel("mocapanything_options", default_closed=True)
     header.label(text="Options")
     if body is None:
@@ -81,6 +86,20 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     lens.active = settings.use_fov
     lens.prop(settings, "fov")
     body.prop(settings, "mask")
+    if not is_choosable:
+        body.prop(settings, "start_choice")
+    _draw_advanced(body, settings)
+
+
+def _draw_advanced(layout: bpy.types.UILayout, settings: MOCAPANYTHING_PG_capture) -> None:
+    header, body = layout.panel("mocapanything_advanced", default_closed=True)
+    header.label(text="Advanced")
+    if body is None:
+        return
+    column = body.column()
+    column.active = settings.quality != Quality.FAST.value  # which does without both
+    column.prop(settings, "hold_contacts")
+    column.prop(settings, "use_networks")
     body.prop(settings, "seed")
 
 
@@ -99,6 +118,9 @@ def _draw_result(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status, le
         layout.label(text=f"Confidence {status.confidence:.0%}", icon="CHECKMARK")
         if status.outline_overlap >= 0.0:
             layout.label(text=f"Outline overlap {status.outline_overlap:.0%}", icon="MOD_MASK")
+        if status.start_count > 1:
+            text = f"Start pose {status.start_choice} of {status.start_count}"
+            layout.label(text=text, icon="ARMATURE_DATA")
     for warning in list(status.warnings)[:WARNINGS_SHOWN]:
         _draw_problem(layout, warning.text, length)
     if len(status.warnings) > WARNINGS_SHOWN:

@@ -56,10 +56,11 @@ def main(arguments: list[str]) -> int:
     requirements = importlib.import_module(f"{package}.jobs.requirements")
     missing = requirements.missing_modules()
     if missing:
+        wanted = [*missing, *requirements.missing_modules(requirements.OPTIONAL)]
         return fail(
             "python_incomplete",
             f"{sys.executable} lacks what the capture needs: {', '.join(missing)}.",
-            f"Install it: {requirements.install_command(sys.executable, missing)}",
+            f"Install it: {requirements.install_command(sys.executable, wanted)}",
         )
     return importlib.import_module(f"{package}.worker.process").main(arguments)
 

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from ..fit.clip import SubjectClip
 from ..fit.contacts import hold_contacts
-from ..fit.fit import conclude, find_start, prepare, refine, tilt_camera, track_starts
+from ..fit.fit import begin_with, conclude, prepare, refine, tilt_camera, track_starts
 from ..fit.overlay import write_overlay
 from ..fit.problem import Problem
 from ..fit.residual import joint_residual
+from ..fit.start import search_start
+from ..fit.start_choice import chosen_start
 from ..fit.whole_clip import fit_whole_clip
 from ..ik.kinematics import forward
 from ..ik.limits import euler
@@ -37,6 +39,8 @@ from ..jobs.solution import Solution
 from .placement import place
 from .proposals import propose
 from .report import Measurements, Network
+from .residual_plot import FrameFigures, try_write_plot
+from .starts import write_starts
 from .subject.clip import make_clip
 
 if TYPE_CHECKING:
@@ -73,7 +77,9 @@ def run(
         clip, said = make_clip(request.video, settings, Path(scratch), progress)
         warnings += said
         problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
-        problem, ranked = find_start(problem, settings.quality, progress)
+        ranked = search_start(problem, settings.quality, progress)
+        starts = write_starts(problem, ranked, job)
+        problem, ranked = begin_with(problem, chosen_start(ranked, settings.start_choice), progress)
         found = track_starts(problem, ranked, settings.quality, progress)
         problem, found = tilt_camera(problem, found)
         if settings.quality is not Quality.FAST:
@@ -95,11 +101,26 @@ def run(
                 write_overlay(
                     temporary, problem.body, clip, problem.camera, result.motion, result.confidence, progress
                 )
+        residual = joint_residual(problem, result.motion, progress)
+        progress("plot", 0, 1)
+        is_plotted = try_write_plot(
+            job.residual_plot_path,
+            FrameFigures(
+                times=np.asarray(clip.times, float),
+                overlap=result.outline_overlap,
+                residual=residual.mean(axis=1) / rig.size,
+                confidence=result.confidence.mean(axis=1),
+                has_subject=problem.frames.has_subject,
+                is_whole=problem.frames.is_whole,
+            ),
+        )
         measurements = Measurements(
-            ik_residual=joint_residual(problem, result.motion, progress),
+            ik_residual=residual,
             limit_violations=_violations(problem, result.motion),
             outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
             start_score=ranked[0].overlap,
+            starts=starts,
+            residual_plot=job.residual_plot_path.name if is_plotted else None,
             contacts=len(contacts),
             networks=_used(networks),
             device="cpu" if networks is None else str(networks.device),

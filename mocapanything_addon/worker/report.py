@@ -7,7 +7,7 @@ import datetime
 import platform
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -34,6 +34,26 @@ class Network:
     """The weights file and the hash of its content."""
 
 
+@dataclass(frozen=True)
+class Start:
+    """One of the distinct starts that a capture can begin with."""
+
+    heading_degrees: float
+    """About the world's up from the rest pose, counter-clockwise seen from above; -180 to 180."""
+    camera_elevation_degrees: float
+    """How far the camera looks down if this start is right."""
+    probability: float
+    """That its heading is right, 0 to 1."""
+    overlap: float
+    """Of the outlines in its frame, 0 to 1."""
+    frame: int
+    """Of the captured ones, from 0."""
+    pose: str
+    """Name of the pose that it was searched from."""
+    picture: str
+    """Relative to the job folder."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measurements:
     """What the pipeline knows about its own result. T frames, J joints."""
@@ -46,6 +66,10 @@ class Measurements:
     """(T,) intersection over union of the posed mesh and the subject mask; NaN in frames without a mask."""
     start_score: float
     """How well the pose the search began with explained its frame, 0 to 1."""
+    starts: Sequence[Start] = ()
+    """The distinct starts that were found, best first."""
+    residual_plot: str | None = None
+    """Picture of the residuals over time, relative to the job folder; None where none could be drawn."""
     contacts: int = 0
     """Runs of frames in which a planted joint was held still."""
     networks: Sequence[Network] = ()
@@ -115,6 +139,8 @@ def build_report(
         "contacts": measurements.contacts,
         "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
         "start_score": _number(measurements.start_score),
+        "starts": [_start(start) for start in measurements.starts],
+        "residual_plot": measurements.residual_plot,
         "networks": [{"name": network.name, "weights": network.weights} for network in measurements.networks],
         "device": measurements.device,
         "reference_views": None if views is None else {"engine": views.engine, "count": len(views.views)},
@@ -134,6 +160,12 @@ def _versions(request: Request) -> dict[str, str]:
         except metadata.PackageNotFoundError:  # installed by other means than pip
             versions[distribution] = "unknown"
     return versions
+
+
+def _start(start: Start) -> dict[str, object]:
+    return {
+        key: _number(value) if isinstance(value, float) else value for key, value in asdict(start).items()
+    }
 
 
 def _overlap(frames: NDArray[np.float64]) -> dict[str, float | None] | None:

@@ -9,28 +9,31 @@ import platform
 import sys
 
 from ..jobs.messages import private_stdout
-from ..jobs.requirements import DISTRIBUTIONS
+from ..jobs.requirements import DISTRIBUTIONS, OPTIONAL
 
 
 def main() -> int:
     """Import everything the worker needs, and say what came of it."""
     modules: dict[str, str] = {}
     problems: dict[str, str] = {}
+    left_out: dict[str, str] = {}
     with private_stdout() as stream:
-        for name in DISTRIBUTIONS:
+        for name in (*DISTRIBUTIONS, *OPTIONAL):
+            found = problems if name in DISTRIBUTIONS else left_out
             try:
                 modules[name] = str(getattr(importlib.import_module(name), "__version__", ""))
             except ModuleNotFoundError as error:
-                problems[name] = "missing" if error.name == name else f"cannot be imported: {error}"
+                found[name] = "missing" if error.name == name else f"cannot be imported: {error}"
             except (
                 Exception
             ) as error:  # a broken installation raises anything: OSError for a missing DLL, ...
-                problems[name] = f"cannot be imported: {error}"
+                found[name] = f"cannot be imported: {error}"
         answer = {
             "type": "check",
             "python": platform.python_version(),
             "modules": modules,
             "problems": problems,
+            "left_out": left_out,
             "device": _device() if "torch" in modules else "",
         }
         stream.write(json.dumps(answer) + "\n")

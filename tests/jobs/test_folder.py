@@ -31,6 +31,8 @@ def request_of_all() -> Request:
         fov_degrees=40.0,
         mask="/masks/ä",
         use_networks=False,
+        hold_contacts=False,
+        start_choice=3,
         seed=7,
     )
     return Request(
@@ -167,6 +169,12 @@ def test_request_that_cannot_be_read(request_of_all: Request, change: dict[str, 
     with pytest.raises(CaptureError) as caught:
         Request.from_json(json.dumps(values))
     assert caught.value.code == code
+
+
+def test_starts_are_numbered_from_one() -> None:
+    with pytest.raises(BadInputError, match="numbered from 1") as caught:
+        CaptureSettings(start_choice=0)
+    assert caught.value.code == "start_missing"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema_version": 1, "engine": "", "views": [{}]}'])

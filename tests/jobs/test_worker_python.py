@@ -15,9 +15,10 @@ from mocapanything_addon.jobs import worker_python
 from mocapanything_addon.jobs.client import start_worker
 from mocapanything_addon.jobs.errors import BadInputError
 from mocapanything_addon.jobs.folder import JobFolder
-from mocapanything_addon.jobs.requirements import DISTRIBUTIONS, install_command
+from mocapanything_addon.jobs.requirements import DISTRIBUTIONS, OPTIONAL, install_command
 from mocapanything_addon.jobs.worker_python import (
     PYTHON_VARIABLE,
+    WorkerCheck,
     check_worker_python,
     find_worker_python,
     worker_command,
@@ -84,7 +85,7 @@ def test_list_of_modules_is_that_of_the_project() -> None:
     with (REPOSITORY / "pyproject.toml").open("rb") as stream:
         dependencies = tomllib.load(stream)["project"]["dependencies"]
     names = {d.split("=")[0].split(">")[0].split("<")[0].strip() for d in dependencies}
-    assert set(DISTRIBUTIONS.values()) == names
+    assert {*DISTRIBUTIONS.values(), *OPTIONAL.values()} == names
 
 
 @pytest.mark.worker
@@ -97,11 +98,20 @@ def test_python_without_torch(bare_python: Path, tmp_path: Path) -> None:
     assert install_command(str(bare_python)) in caught.value.hint
 
 
+def test_what_captures_do_without_is_no_problem_but_can_be_installed() -> None:
+    check = WorkerCheck(Path("python"), "3.11", {}, {}, "cpu", left_out={"matplotlib": "missing"})
+    assert check.ok
+    assert check.install_command == '"python" -m pip install matplotlib'
+    assert check.lines[0] == "matplotlib: missing; captures do without"
+
+
 @pytest.mark.worker
 def test_check_of_a_bare_python(bare_python: Path) -> None:
     check = check_worker_python(bare_python)
     assert not check.ok
     assert set(check.problems) == set(DISTRIBUTIONS)
+    assert set(check.left_out) == set(OPTIONAL)
+    assert "matplotlib: missing; captures do without" in check.lines
     assert check.lines[0] == "numpy: missing"
     assert check.install_command == install_command(str(bare_python))
 

@@ -39,7 +39,14 @@ class FakeRun:
         self.calls.append("apply")
         if self.error_on_apply is not None:
             raise self.error_on_apply
-        report = {"frames": 24, "total_seconds": 12.5, "confidence": {"mean": 0.5}, "outline_overlap": None}
+        report = {
+            "frames": 24,
+            "total_seconds": 12.5,
+            "confidence": {"mean": 0.5},
+            "outline_overlap": None,
+            "settings": {"start_choice": 2},
+            "starts": [{}, {}, {}],
+        }
         action = bpy.data.actions.new("walk on Armature")
         return SimpleNamespace(action=action, report=report, folder=self.folder, warnings=self.warnings)
 

@@ -41,6 +41,7 @@ def test_blocks_until_the_action_is_written(
     assert status.has_result
     assert (status.action_name, status.frame_count, status.seconds) == ("walk on Armature", 24, 12.5)
     assert (status.confidence, status.outline_overlap) == (0.5, -1.0)
+    assert (status.start_choice, status.start_count) == (2, 3)
     assert Path(status.folder) == captures.run.folder
 
 
@@ -50,12 +51,16 @@ def test_takes_video_and_settings_from_the_scene(captures: Captures, character: 
     settings.quality = "best"
     settings.use_range, settings.start, settings.end = True, 0.5, 2.0
     settings.use_fov, settings.fov = True, math.radians(40.0)
-    settings.mask, settings.seed = "//mask", 7
+    settings.mask, settings.seed, settings.start_choice = "//mask", 7, 2
+    settings.hold_contacts = settings.use_networks = False
     capture()
     ((_, video, asked),) = captures.asked
     assert video == "//walk.mp4"
     assert asked.quality is Quality.BEST
     assert (asked.start_seconds, asked.end_seconds, asked.mask, asked.seed) == (0.5, 2.0, "//mask", 7)
+    assert asked.start_choice == 2
+    assert not asked.hold_contacts
+    assert not asked.use_networks
     assert asked.fov_degrees == pytest.approx(40.0, abs=1e-4)
 
 

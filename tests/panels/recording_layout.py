@@ -15,6 +15,8 @@ class RecordingLayout:
 
     def __init__(self, *, open_panels: bool = True, parent: RecordingLayout | None = None) -> None:
         self.drawn: list[tuple[str, str, dict[str, object], bool]] = parent.drawn if parent else []
+        self.dimmed: set[str] = parent.dimmed if parent else set()
+        """Properties that were drawn where they have no effect."""
         self._open_panels = open_panels
         self._parent = parent
         self.enabled = True
@@ -23,6 +25,10 @@ class RecordingLayout:
     @property
     def is_enabled(self) -> bool:
         return self.enabled and (self._parent is None or self._parent.is_enabled)
+
+    @property
+    def is_active(self) -> bool:
+        return self.active and (self._parent is None or self._parent.is_active)
 
     def texts(self, name: str) -> list[str]:
         """What was drawn by calls of ``name``."""
@@ -44,6 +50,8 @@ class RecordingLayout:
                 owner, identifier = arguments[:2]
                 assert identifier in owner.bl_rna.properties, f"{owner} has no {identifier}"
                 text = str(identifier)
+                if not self.is_active:
+                    self.dimmed.add(text)
             elif name == "operator":
                 category, _, operator = str(arguments[0]).partition(".")
                 assert hasattr(getattr(bpy.types, f"{category.upper()}_OT_{operator}"), "bl_rna")

@@ -66,6 +66,28 @@ def test_folded_options_show_the_important_settings_only() -> None:
     assert draw_panel(open_panels=False).texts("prop") == ["video", "quality"]
 
 
+def test_start_pose_comes_out_of_the_options_where_it_can_be_chosen(status) -> None:
+    status.has_result, status.start_choice, status.start_count = True, 1, 3
+    assert draw_panel(open_panels=False).texts("prop") == ["video", "quality", "start_choice"]
+    assert draw_panel().texts("prop").count("start_choice") == 1
+    assert "Start pose 1 of 3" in draw_panel().texts("label")
+    status.start_count = 1
+    assert draw_panel(open_panels=False).texts("prop") == ["video", "quality"]
+
+
+def test_switches_are_dimmed_where_they_make_no_difference() -> None:
+    switches = {"hold_contacts", "use_networks"}
+    assert not draw_panel().dimmed & switches
+    bpy.context.scene.mocapanything.quality = "fast"
+    assert draw_panel().dimmed >= switches
+    assert "seed" not in draw_panel().dimmed
+
+
+def test_another_start_pose_than_the_best_is_never_hidden() -> None:
+    bpy.context.scene.mocapanything.start_choice = 2
+    assert draw_panel(open_panels=False).texts("prop") == ["video", "quality", "start_choice"]
+
+
 def test_progress_and_cancel_replace_the_button(status, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "is_running", lambda: True)
     status.text, status.factor = "Reading the video 12/300", 0.04

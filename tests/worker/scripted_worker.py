@@ -23,7 +23,7 @@ from mocapanything_addon.jobs.request import Request
 from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.jobs.solution import Solution
 from mocapanything_addon.worker.process import Progress, main
-from mocapanything_addon.worker.report import Measurements
+from mocapanything_addon.worker.report import Measurements, Start
 
 STAGES = ("decode", "mask", "start", "track")
 
@@ -47,11 +47,16 @@ def work(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tupl
         image_size=np.array([640, 360]),
         source_frame_rate=25.0,
     )
+    job.starts_folder.mkdir()
+    (job.starts_folder / "1.png").write_bytes(b"png")
+    job.residual_plot_path.write_bytes(b"plot")
     measurements = Measurements(
         ik_residual=np.full((3, joints), 0.02),
         limit_violations=0,
         outline_overlap=np.array([0.8, np.nan, 0.9]),
         start_score=0.7,
+        starts=[Start(12.5, 5.0, 1.0, 0.7, 2, "rest", "starts/1.png")],
+        residual_plot=job.residual_plot_path.name,
     )
     return solution, measurements, ["nothing was filmed"]
 

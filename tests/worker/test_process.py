@@ -63,7 +63,7 @@ def is_alive(pid: int) -> bool:
 def test_results_and_messages(job: JobFolder) -> None:
     heard: list[Message] = []
     start(job, "work").wait(heard.append)
-    assert left_in(job) == {"solution.npz", "report.json"}
+    assert left_in(job) == {"solution.npz", "report.json", "residuals.png", "starts"}
     assert job.load_solution().positions.shape == (3, 3, 3)
     stages = list(dict.fromkeys(m.stage for m in heard if isinstance(m, Progress)))
     assert stages == ["worker", *STAGES, "write"]

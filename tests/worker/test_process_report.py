@@ -16,7 +16,7 @@ from mocapanything_addon.jobs.request import Request
 from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.jobs.solution import Solution
 from mocapanything_addon.jobs.views import ReferenceView, ReferenceViews
-from mocapanything_addon.worker.report import Measurements, Network, build_report
+from mocapanything_addon.worker.report import Measurements, Network, Start, build_report
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
@@ -31,6 +31,11 @@ def measurements() -> Measurements:
         limit_violations=3,
         outline_overlap=np.array([0.9, np.nan, 0.7, 0.8, 0.8]),
         start_score=0.75,
+        starts=[
+            Start(-66.5, 5.0, 0.9, 0.85, 2, "rest", "starts/1.png"),
+            Start(113.5, float("nan"), 0.1, 0.8, 4, "limbs ahead", "starts/2.png"),
+        ],
+        residual_plot="residuals.png",
         networks=[Network("decoder", "decoder.safetensors 0123")],
         device="cuda",
     )
@@ -75,6 +80,27 @@ def test_figures(arm_rig: Rig, arm_solution: Solution, measurements: Measurement
     assert report["limit_violations"] == 3
     assert report["reference_views"] == {"engine": "BLENDER_WORKBENCH", "count": 4}
     assert report["networks"] == [{"name": "decoder", "weights": "decoder.safetensors 0123"}]
+    assert report["starts"] == [
+        {
+            "heading_degrees": -66.5,
+            "camera_elevation_degrees": 5.0,
+            "probability": 0.9,
+            "overlap": 0.85,
+            "frame": 2,
+            "pose": "rest",
+            "picture": "starts/1.png",
+        },
+        {
+            "heading_degrees": 113.5,
+            "camera_elevation_degrees": None,
+            "probability": 0.1,
+            "overlap": 0.8,
+            "frame": 4,
+            "pose": "limbs ahead",
+            "picture": "starts/2.png",
+        },
+    ]
+    assert report["residual_plot"] == "residuals.png"
     assert report["warnings"] == ["careful"]
     assert report["versions"]["blender"] == "4.5.15"  # type: ignore[index]
     assert report["versions"]["numpy"] == np.__version__  # type: ignore[index]
@@ -84,14 +110,21 @@ def test_what_was_not_measured_is_null(
     arm_rig: Rig, arm_solution: Solution, measurements: Measurements
 ) -> None:
     blind = replace(measurements, outline_overlap=np.full(5, np.nan), start_score=float("nan"), networks=())
+    blind = replace(blind, starts=(), residual_plot=None)
     report = report_of(arm_rig, arm_solution, blind)
     assert report["outline_overlap"] is None
     assert report["start_score"] is None
     assert report["reference_views"] is None
     assert report["networks"] == []
+    assert report["residual_plot"] is None
 
 
 def test_document_names_every_key() -> None:
     text = (DOCS / "report.md").read_text(encoding="utf-8")
-    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
-    assert rows == set(SCHEMA["properties"])
+    of_report, of_start = text.split("## The starts")
+
+    def rows(part: str) -> set[str]:
+        return {line.split("`")[1] for line in part.splitlines() if line.startswith("| `")}
+
+    assert rows(of_report) == set(SCHEMA["properties"])
+    assert rows(of_start) == set(SCHEMA["properties"]["starts"]["items"]["properties"])
