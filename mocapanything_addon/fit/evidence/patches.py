@@ -20,8 +20,8 @@ Array = NDArray[np.float64]
 RADIUS, EVERY = 7, 2
 """Pixels around the middle of a patch, and which of them are compared."""
 WIDER = (4.0, 3.0, 2.0, 1.0, 1.0)
-"""How much larger the noise is taken in each step (Gauss-Newton): far from its place, all of a patch
-differs.""" LONGEST_STEP = 2.0
+"""How much larger the noise is taken in each step: far from its place, all of a patch differs."""
+LONGEST_STEP = 2.0
 """Pixels."""
 NOISE = 4.0
 """Standard deviation of a grey level, 0 to 255, between the same points of two frames."""
