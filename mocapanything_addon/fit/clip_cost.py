@@ -13,7 +13,7 @@ from ..ik.motion import Motion
 from .evidence.flow import flow_observations
 from .problem import Problem, Progress
 from .sight import Sight, displaced, look
-from .terms import motion_terms, place_terms
+from .terms import expected_pose_terms, motion_terms, place_terms
 
 SIGMA = 5.0
 """Robust width of the silhouette, the fit's pixels: what lies farther off is wrong, how far does not
@@ -75,6 +75,20 @@ def clip_cost(
         before = sight
     expected = problem.expected.costs(motion, body.skeleton.moving[1:])
     return ClipCost(silhouette, flow, expected, overlap)
+
+
+def frame_cost(problem: Problem, motion: Motion, frame: int) -> float:
+    """How badly one pose (a motion of one frame) explains one frame of the clip, its outline and the pose itself."""
+    problem = replace(problem, outline_samples=OUTLINE_SAMPLES, rng=np.random.default_rng(SEED))
+    state = State(problem.body.skeleton, motion)
+    sight = look(problem, problem.body.skin.at(state, 0), frame, sigma=SIGMA)
+    if sight.silhouette is None:
+        return MISSING_SILHOUETTE
+    terms = [
+        *place_terms(problem, [(0, frame, sight.silhouette)]),
+        *expected_pose_terms(problem, np.array([frame])),
+    ]
+    return sum(term.cost(state) for term in terms)
 
 
 def _flow_cost(problem: Problem, state: State, here: Sight, there: Sight, weight: float) -> float:

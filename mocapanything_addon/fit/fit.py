@@ -17,7 +17,7 @@ from ..jobs.settings import Quality
 from .body import Body
 from .camera_guess import guess_camera
 from .clip import SubjectClip
-from .clip_cost import clip_cost
+from .clip_cost import ClipCost, clip_cost
 from .combine import cheapest_mix
 from .confidence import joint_confidence
 from .elevation import find_elevation, looking_down
@@ -210,16 +210,14 @@ def track_starts(
     tracks = [track(problem, start, progress, stride=stride) for start in chosen]
     if len(tracks) == 1:
         return tracks[0]
-    costs = [
-        clip_cost(problem, t.motion, progress, stage="comparing", flow_weight=FLOW_WEIGHT) for t in tracks
-    ]
+    costs = [_cost(problem, t.motion, progress) for t in tracks]
     motions = [t.motion for t in tracks]
     recalled = recall_lost_frames(problem, motions, costs, progress)
     if recalled is not None:
         motions.append(recalled)
-        costs.append(clip_cost(problem, recalled, progress, stage="comparing", flow_weight=FLOW_WEIGHT))
-    best = int(np.argmin([c.total for c in costs[: len(tracks)]]))
-    return Track(cheapest_mix(problem.body, motions, costs), tracks[best].overlap)
+        costs.append(_cost(problem, recalled, progress))
+    best = min(costs, key=lambda c: c.total)
+    return Track(cheapest_mix(problem.body, motions, costs), best.overlap)
 
 
 def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
@@ -229,12 +227,24 @@ def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
 
 
 def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> Track:
-    """Solve the whole clip and undo exchanged limbs, as far as the quality asks for it."""
+    """Solve the whole clip, find lost frames again and undo exchanged limbs, as far as the quality asks for it."""
     rounds = ROUNDS[quality]
     if rounds == 0:
         return found
     found = fit_whole_clip(problem, found.motion, progress, rounds=rounds)
+    cost = _cost(problem, found.motion, progress)
+    recalled = recall_lost_frames(problem, [found.motion], [cost], progress)
+    if recalled is not None:
+        other = _cost(problem, recalled, progress)
+        mixed = cheapest_mix(problem.body, [found.motion, recalled], [cost, other])
+        again = fit_whole_clip(problem, mixed, progress, rounds=rounds)
+        if _cost(problem, again.motion, progress).total < cost.total:
+            found = again
     return undo_exchanges(problem, found, progress)
+
+
+def _cost(problem: Problem, motion: Motion, progress: Progress) -> ClipCost:
+    return clip_cost(problem, motion, progress, stage="comparing", flow_weight=FLOW_WEIGHT)
 
 
 def conclude(problem: Problem, found: Track, ranked: Sequence[Hypothesis], progress: Progress) -> FitResult:

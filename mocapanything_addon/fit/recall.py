@@ -18,13 +18,14 @@ from ..ik import rotations
 from ..ik.motion import Motion
 from .align import align
 from .body import Body
-from .clip_cost import ClipCost
+from .clip_cost import ClipCost, frame_cost
 from .elevation import camera_elevation
-from .frame_fit import fit_frame
+from .frame_fit import NARROW, fit_frame, look_at
 from .hypothesis import heading_of
 from .outlines import Outlines, likeness, normalised, variants
 from .problem import Problem, Progress
 from .start_poses import passing_poses, sampled_own_poses, start_poses
+from .track import STEPS, follow
 from .views import draw_views, level_view
 
 STAGE = "finding lost frames"
@@ -43,7 +44,11 @@ TURN = 0.3
 """Radians, mean over the joints, that a body bends from one frame to the next without much cost."""
 TURN_COST = 0.04
 """In units of the likeness of outlines."""
-FIT_STEPS = 6
+TRIALS, TRIAL_STEPS, FIT_STEPS = 3, 3, 5
+"""Poses that are tried in a frame, the looks that each gets, and the looks for the best of them."""
+WIDE = 6.0
+NEAR_SHARE = 0.6
+"""A neighbour that costs less than this share is followed into the frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +76,55 @@ def recall_lost_frames(
     lost = np.flatnonzero((outline.min(axis=0) > LOST) & seen)
     if not len(lost):
         return None
-    best = int(np.argmin([c.total for c in costs]))
-    motion = tracks[best].copy()
-    headings = _headings(problem.body, motion)
+    best = outline.argmin(axis=0)
+    rows = np.arange(len(best))
+    motion = Motion(
+        np.stack([m.root_translation for m in tracks])[best, rows],
+        np.stack([m.local_rotations for m in tracks])[best, rows],
+    )
+    cheapest = int(np.argmin([c.total for c in costs]))
+    headings = _headings(problem.body, tracks[cheapest])
     bank = _bank(problem, tracks, outline, headings[lost])
-    if bank is None:
-        return None
     chosen = _chosen(problem, bank, lost)
-    for number, (frame, pose) in enumerate(zip(lost, chosen, strict=True)):
-        progress(STAGE, number, len(lost))
-        start, _ = align(problem, Motion(np.zeros((1, 3)), bank.local_rotations[pose][None]), int(frame))
-        fitted = fit_frame(problem, start, int(frame), steps=FIT_STEPS)
-        motion.root_translation[frame] = fitted.root_translation[0]
-        motion.local_rotations[frame] = fitted.local_rotations[0]
+    cost = np.full(len(seen), np.inf)
+    cost[seen] = [frame_cost(problem, motion[t : t + 1], int(t)) for t in np.flatnonzero(seen)]
+    for number, (frame, poses) in enumerate(zip(lost, chosen, strict=True)):
+        progress(STAGE, number, 3 * len(lost))
+        found = _fitted(problem, bank.local_rotations[poses], int(frame))
+        _keep_cheaper(problem, motion, cost, int(frame), found)
+    for sweep, order in enumerate((rows[1:], rows[-2::-1])):
+        before = -1 if sweep == 0 else 1
+        for frame in order[cost[order] > FOUND]:
+            progress(STAGE, int((1 + sweep) * len(lost)), 3 * len(lost))
+            near = int(frame) + before
+            if not seen[frame] or not cost[near] < NEAR_SHARE * cost[frame]:
+                continue
+            pose = motion[near : near + 1]
+            seconds = problem.seconds(near, int(frame))
+            found, _ = follow(problem, look_at(problem, pose, near), pose, int(frame), seconds, STEPS)
+            _keep_cheaper(problem, motion, cost, int(frame), found)
     return motion
+
+
+def _fitted(problem: Problem, poses: NDArray[np.float64], frame: int) -> Motion:
+    """The cheapest of some poses (K, J, 3, 3), laid over the mask and fitted."""
+    tried = []
+    for pose in poses:
+        start, _ = align(problem, Motion(np.zeros((1, 3)), pose[None]), frame)
+        tried.append(fit_frame(problem, start, frame, steps=TRIAL_STEPS))
+    best = min(tried, key=lambda pose: frame_cost(problem, pose, frame))
+    return fit_frame(problem, best, frame, steps=FIT_STEPS, widths=(WIDE, NARROW))
+
+
+def _keep_cheaper(
+    problem: Problem, motion: Motion, cost: NDArray[np.float64], frame: int, found: Motion
+) -> None:
+    """Put a pose into the motion where it is cheaper than what is there."""
+    other = frame_cost(problem, found, frame)
+    if other < cost[frame]:
+        cost[frame] = other
+        motion.root_translation[frame] = found.root_translation[0]
+        motion.local_rotations[frame] = found.local_rotations[0]
 
 
 def _headings(body: Body, motion: Motion) -> NDArray[np.float64]:
@@ -98,7 +138,7 @@ def _bank(
     tracks: Sequence[Motion],
     outline: NDArray[np.float64],
     headings: NDArray[np.float64],
-) -> _Bank | None:
+) -> _Bank:
     """Poses that were tracked well, as their frames' masks look; start poses and the rig's own, drawn."""
     body, frames = problem.body, problem.frames
     locals_, images = [], []
@@ -126,7 +166,7 @@ def _bank(
             local[body.skeleton.root] = rotations.exp(body.up * heading) @ local[body.skeleton.root]
             locals_.append(local)
     outlines = views.outlines if outlines is None else outlines.joined(views.outlines)
-    return _Bank(np.stack(locals_), outlines) if locals_ else None
+    return _Bank(np.stack(locals_), outlines)
 
 
 def _aside(problem: Problem) -> float:
@@ -141,8 +181,9 @@ def _distance(problem: Problem, motion: Motion) -> float:
     return max(float(np.median((places - problem.camera.position) @ level_view(problem))), problem.body.size)
 
 
-def _chosen(problem: Problem, bank: _Bank, lost: NDArray[np.intp]) -> list[int]:
-    """Which pose of the bank each lost frame gets."""
+def _chosen(problem: Problem, bank: _Bank, lost: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Which poses of the bank each lost frame tries: the one that its neighbours' follow best, and the others that
+    look most like it."""
     frames = problem.frames
     like = np.stack(
         [likeness(bank.outlines, Outlines.of(variants(frames.mask(int(t))))).max(axis=1) for t in lost]
@@ -162,4 +203,7 @@ def _chosen(problem: Problem, bank: _Bank, lost: NDArray[np.intp]) -> list[int]:
     path = [int(total.argmin())]
     for back in came_from[::-1]:
         path.append(int(back[path[-1]]))
-    return [int(some[row, k]) for row, k in enumerate(path[::-1])]
+    return [
+        np.array([row[k], *[c for c in row[:TRIALS] if c != row[k]][: TRIALS - 1]])
+        for row, k in zip(some, path[::-1], strict=True)
+    ]

@@ -86,17 +86,26 @@ def track(
             guess = pose
             if before is not None and problem.frames.has_subject[frame]:
                 guess = turned_on(pose, before, MOMENTUM * min(seconds / seconds_before, 2.0))
-            moved, sight = _follow(problem, sight, guess, frame, seconds, steps)
+            moved, sight = follow(problem, sight, guess, frame, seconds, steps)
             poses[frame], overlap[frame] = moved, sight.overlap
             pose, before, seconds_before = moved, pose, seconds
     progress(STAGE, total, total)
     return Track(_filled(poses, count, problem), _filled_values(overlap, sorted(poses), count))
 
 
-def _follow(
+def follow(
     problem: Problem, sight: Sight, guess: Motion, frame: int, seconds: float, steps: int
 ) -> tuple[Motion, Sight]:
-    """One frame on: first with the flow alone, then with the outline too."""
+    """One frame on: first with the flow alone, then with the outline too.
+
+    Args:
+        problem: The capture.
+        sight: The look at the frame before.
+        guess: One frame: where the body is expected.
+        frame: The clip's frame.
+        seconds: Since the frame before.
+        steps: Looks.
+    """
     body, frames = problem.body, problem.frames
     if not frames.has_subject[frame]:
         return guess, look_at(problem, guess, frame)
