@@ -27,6 +27,7 @@ from mocapanything_addon.fit.whole_clip import fit_whole_clip
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import State, forward
 from mocapanything_addon.ik.motion import Motion
+from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.jobs.settings import Quality
 from mocapanything_addon.worker.pipeline import LAST_ROUNDS
 from samples.metrics import Joints, Track, constant_floor, rest_floor
@@ -180,7 +181,7 @@ def _full(
     problem: Problem, found: Found, case: Case, condition: Condition, tilts: bool
 ) -> tuple[Problem, Found]:
     """As worker/pipeline.py goes on after the tracking."""
-    found = refine(problem, found, Quality.STANDARD, _quietly)
+    problem, found = refine(problem, found, Quality.STANDARD, _quietly)
     if tilts:
         problem, found = tilt_camera(problem, found)
     if condition.networks:
@@ -288,7 +289,8 @@ def _errors(problem: Problem, found: Found, case: Case, truth: Track, joints: Jo
 
 
 def _track(problem: Problem, motion: Motion, case: Case) -> Track:
-    pose = forward(problem.body.skeleton, motion)
+    # The rotations are the user's rig's, whatever build the fit gave its body.
+    pose = forward(Skeleton.from_rig(case.rig), motion)
     return in_true_world(Track(pose.positions, pose.global_rotations), problem.camera, case.camera)
 
 
