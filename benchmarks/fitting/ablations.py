@@ -19,9 +19,14 @@ def _as_it_is(problem: Any, found: Any, *_: Any) -> Any:
     return found
 
 
+def _as_found(problem: Any, found: Any, *_: Any) -> Any:
+    return problem, found
+
+
 REPLACED: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "flow": tuple((module, "FLOW_WEIGHT", 0.0) for module in (track, whole_clip, exchange, fit)),
     "silhouette": ((sight, "silhouette_observations", _nothing),),
+    "shape": ((fit, "find_shape", _as_found),),
     "exchange": ((fit, "undo_exchanges", _as_it_is),),
     "lost limbs": ((sight, "find_lost_limbs", _nothing),),
 }

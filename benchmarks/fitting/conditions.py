@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocapanything_addon.fit.clip import SubjectClip
+from mocapanything_addon.fit.shape import bone_directions
 from mocapanything_addon.ik.camera import Camera
+from mocapanything_addon.ik.mirror import mirror_pairs
+from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.jobs.rig import Rig
 
 from .filming import Case, View
@@ -32,6 +35,8 @@ class Condition:
     """The rig comes with its other clips' poses; most rigs have none."""
     limbs: float = 1.0
     """The rig's limbs, neck and tail are so many times as long as those of the filmed creature."""
+    girth: float = 1.0
+    """The rig is so many times as thick, everywhere, as the filmed creature."""
     mask: str = "true"
     """One of masks.MASKS."""
     stride: int = 1
@@ -59,6 +64,11 @@ CONDITIONS = (
     Condition("rig as filmed", paint="own"),
     Condition("rig in other colours", paint="other"),
     Condition("limbs 15 % longer", limbs=1.15),
+    Condition("limbs 15 % shorter", limbs=0.85),
+    Condition("20 % fatter", girth=1.2),
+    Condition("limbs 15 % longer, without shape", limbs=1.15, without="shape"),
+    Condition("limbs 15 % shorter, without shape", limbs=0.85, without="shape"),
+    Condition("20 % fatter, without shape", girth=1.2, without="shape"),
     Condition("mask eroded", mask="eroded"),
     Condition("mask dilated", mask="dilated"),
     Condition("mask with holes", mask="holed"),
@@ -75,6 +85,7 @@ CONDITIONS = (
     Condition("without expected pose", without="expected pose"),
     Condition("without average pose", without="average pose"),
     Condition("without exchange", without="exchange"),
+    Condition("without shape", without="shape"),
     Condition("without lost limbs", without="lost limbs"),
     Condition("without contacts", without="contacts"),
     Condition("camera unknown, without elevation", camera="unknown", without="elevation"),
@@ -103,7 +114,7 @@ def given(case: Case, condition: Condition) -> tuple[Case, Given]:
     Where the rig is of another shape, the truth is the filmed motion on that rig.
     """
     case = every(case, condition.stride)
-    case = replace(case, rig=with_longer_limbs(case.rig, condition.limbs))
+    case = replace(case, rig=thicker(with_longer_limbs(case.rig, condition.limbs), condition.girth))
     rng = np.random.default_rng(zlib.crc32(f"{case.name} {condition.mask}".encode()))
     mask = MASKS[condition.mask](case.clip.mask, rng)
     camera = case.camera
@@ -156,6 +167,16 @@ def with_longer_limbs(rig: Rig, factor: float) -> Rig:
         rest[joint] = rest[parent] + stretch * (rig.rest_positions[joint] - rig.rest_positions[parent])
     moved = np.einsum("vk,vkd->vd", rig.skin_weights, (rest - rig.rest_positions)[rig.skin_joints])
     return replace(rig, rest_positions=rest, vertices=(rig.vertices + moved).astype(np.float32))
+
+
+def thicker(rig: Rig, factor: float) -> Rig:
+    """The rig with its skin ``factor`` times as far from the lines of its bones; the bones stay."""
+    skeleton = Skeleton.from_rig(rig)
+    along = bone_directions(skeleton, mirror_pairs(skeleton))[rig.skin_joints]
+    arms = rig.vertices[:, None] - rig.rest_positions[rig.skin_joints]
+    across = arms - np.einsum("vkd,vkd->vk", arms, along)[..., None] * along
+    moved = (factor - 1.0) * np.einsum("vk,vkd->vd", rig.skin_weights, across)
+    return replace(rig, vertices=(rig.vertices + moved).astype(np.float32))
 
 
 def _painted(rig: Rig, paint: str, rng: np.random.Generator) -> Rig:

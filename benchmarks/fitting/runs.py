@@ -19,14 +19,15 @@ from mocapanything_addon.fit.fit import find_start, prepare, refine, tilt_camera
 from mocapanything_addon.fit.hypothesis import Hypothesis
 from mocapanything_addon.fit.limbs import limb_pairs
 from mocapanything_addon.fit.problem import Problem
+from mocapanything_addon.fit.settle import settle
 from mocapanything_addon.fit.sight import look
 from mocapanything_addon.fit.start import is_uncertain
 from mocapanything_addon.fit.start_poses import StartPose
 from mocapanything_addon.fit.track import Track as Found
-from mocapanything_addon.fit.whole_clip import fit_whole_clip
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import State, forward
 from mocapanything_addon.ik.motion import Motion
+from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.jobs.settings import Quality
 from mocapanything_addon.worker.pipeline import LAST_ROUNDS
 from samples.metrics import Joints, Track, constant_floor, rest_floor
@@ -180,7 +181,7 @@ def _full(
     problem: Problem, found: Found, case: Case, condition: Condition, tilts: bool
 ) -> tuple[Problem, Found]:
     """As worker/pipeline.py goes on after the tracking."""
-    found = refine(problem, found, Quality.STANDARD, _quietly)
+    problem, found = refine(problem, found, Quality.STANDARD, _quietly)
     if tilts:
         problem, found = tilt_camera(problem, found)
     if condition.networks:
@@ -190,7 +191,7 @@ def _full(
         pose = forward(problem.body.skeleton, found.motion)
         networks = Networks.load(device="cpu")
         problem = propose(networks, problem, case.clip, None, pose, _quietly).problem
-    found = fit_whole_clip(problem, found.motion, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
+    problem, found = settle(problem, found, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
     if condition.without != "contacts":
         found, _ = hold_contacts(problem, found, _quietly)
     return problem, found
@@ -288,7 +289,8 @@ def _errors(problem: Problem, found: Found, case: Case, truth: Track, joints: Jo
 
 
 def _track(problem: Problem, motion: Motion, case: Case) -> Track:
-    pose = forward(problem.body.skeleton, motion)
+    # The rotations are the user's rig's, whatever build the fit gave its body.
+    pose = forward(Skeleton.from_rig(case.rig), motion)
     return in_true_world(Track(pose.positions, pose.global_rotations), problem.camera, case.camera)
 
 

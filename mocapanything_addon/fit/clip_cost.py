@@ -78,7 +78,7 @@ def clip_cost(
 
 
 def frame_cost(problem: Problem, motion: Motion, frame: int) -> float:
-    """How badly one pose (a motion of one frame) explains one frame of the clip, its outline and the pose itself."""
+    """How badly a pose (a motion of one frame) explains a frame: its outline, and how unusual the pose is."""
     problem = replace(problem, outline_samples=OUTLINE_SAMPLES, rng=np.random.default_rng(SEED))
     state = State(problem.body.skeleton, motion)
     sight = look(problem, problem.body.skin.at(state, 0), frame, sigma=SIGMA)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,14 @@ from .evidence.correspondence import Correspondences
 from .evidence.flow import FlowField
 from .exchange import undo_exchanges
 from .expected_pose import ExpectedPose
+from .find_shape import find_shape
 from .frames import Frames
 from .hypothesis import Hypothesis
 from .pose_center import estimate_expected_pose
 from .prior import PosePrior
 from .problem import Problem, Progress
 from .recall import recall_lost_frames
+from .retarget import retargeted
 from .start import in_world_of_best, is_uncertain, search_start
 from .start_choice import distinct_starts
 from .start_poses import start_poses
@@ -151,12 +153,14 @@ def fit_clip(
         correspondences=correspondences,
         camera=camera,
     )
+    own = problem.body
     problem, ranked = find_start(problem, quality, progress, given=start, keep_expected=prior is not None)
     found = track_starts(problem, ranked, quality, progress)
     if camera is None:
         problem, found = tilt_camera(problem, found)
-    found = refine(problem, found, quality, progress)
-    return conclude(problem, found, ranked, progress)
+    problem, found = refine(problem, found, quality, progress)
+    result = conclude(problem, found, ranked, progress)
+    return replace(result, motion=retargeted(result.motion, problem.body, own))
 
 
 def find_start(
@@ -226,11 +230,15 @@ def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
     return problem, Track(motion, found.overlap)
 
 
-def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> Track:
-    """Solve the whole clip, find lost frames again and undo exchanged limbs, as far as the quality asks for it."""
+def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> tuple[Problem, Track]:
+    """Solve the whole clip, find lost frames again, undo exchanged limbs and find the build of the filmed
+    creature, as far as the quality asks for it.
+
+    The body of the problem that comes back may be built otherwise than the rig, see retarget.py.
+    """
     rounds = ROUNDS[quality]
     if rounds == 0:
-        return found
+        return problem, found
     found = fit_whole_clip(problem, found.motion, progress, rounds=rounds)
     cost = _cost(problem, found.motion, progress)
     recalled = recall_lost_frames(problem, [found.motion], [cost], progress)
@@ -240,7 +248,8 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
         again = fit_whole_clip(problem, mixed, progress, rounds=rounds)
         if _cost(problem, again.motion, progress).total < cost.total:
             found = again
-    return undo_exchanges(problem, found, progress)
+    found = undo_exchanges(problem, found, progress)
+    return find_shape(problem, found, progress)
 
 
 def _cost(problem: Problem, motion: Motion, progress: Progress) -> ClipCost:

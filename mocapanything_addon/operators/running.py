@@ -34,6 +34,7 @@ STAGE_LABELS = {
     "correspond": "Matching the surface",
     "motion prior": "Estimating the motion",
     "whole clip": "Fitting the whole clip",
+    "build": "Measuring the subject",
     "confidence": "Judging the result",
     "overlay": "Drawing the overlay",
     "plot": "Drawing the residuals",

@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fit.body import Body
 from ..fit.clip import SubjectClip
 from ..fit.contacts import hold_contacts
 from ..fit.fit import begin_with, conclude, prepare, refine, tilt_camera, track_starts
 from ..fit.overlay import write_overlay
 from ..fit.problem import Problem
 from ..fit.residual import joint_residual
+from ..fit.retarget import retargeted
+from ..fit.settle import settle
 from ..fit.start import search_start
 from ..fit.start_choice import chosen_start
-from ..fit.whole_clip import fit_whole_clip
+from ..ik.camera import Camera
 from ..ik.kinematics import forward
 from ..ik.limits import euler
 from ..ik.limits.ranges import limited_angles
@@ -77,13 +80,14 @@ def run(
         clip, said = make_clip(request.video, settings, Path(scratch), progress)
         warnings += said
         problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
+        own = problem.body
         ranked = search_start(problem, settings.quality, progress)
         starts = write_starts(problem, ranked, job)
         problem, ranked = begin_with(problem, chosen_start(ranked, settings.start_choice), progress)
         found = track_starts(problem, ranked, settings.quality, progress)
         problem, found = tilt_camera(problem, found)
         if settings.quality is not Quality.FAST:
-            found = refine(problem, found, settings.quality, progress)
+            problem, found = refine(problem, found, settings.quality, progress)
             # On its way a better track shows more of how the camera stands.
             problem, found = tilt_camera(problem, found)
             if networks is not None:
@@ -91,7 +95,7 @@ def run(
                 proposals = propose(networks, problem, clip, job.load_views(), pose, progress)
                 log.info("networks: %.0f %% of the points are sure enough", 100 * proposals.used_share)
                 problem = proposals.problem
-            found = fit_whole_clip(problem, found.motion, progress, rounds=LAST_ROUNDS[settings.quality])
+            problem, found = settle(problem, found, progress, rounds=LAST_ROUNDS[settings.quality])
             if settings.hold_contacts:
                 found, contacts = hold_contacts(problem, found, progress)
         result = conclude(problem, found, ranked, progress)
@@ -125,7 +129,8 @@ def run(
             networks=_used(networks),
             device="cpu" if networks is None else str(networks.device),
         )
-        return _placed(problem, clip, result.motion, result.confidence), measurements, warnings
+        motion = retargeted(result.motion, problem.body, own)
+        return _placed(own, problem.camera, clip, motion, result.confidence), measurements, warnings
 
 
 def _load_networks(settings: CaptureSettings, progress: Progress) -> Networks | None:
@@ -139,10 +144,10 @@ def _load_networks(settings: CaptureSettings, progress: Progress) -> Networks | 
 
 
 def _placed(
-    problem: Problem, clip: SubjectClip, motion: Motion, confidence: NDArray[np.floating]
+    body: Body, camera: Camera, clip: SubjectClip, motion: Motion, confidence: NDArray[np.floating]
 ) -> Solution:
     """The motion where an animator expects it; the camera moves along."""
-    body, skeleton = problem.body, problem.body.skeleton
+    skeleton = body.skeleton
     root = skeleton.root
     pose = forward(skeleton, motion)
     placement = place(
@@ -155,7 +160,7 @@ def _placed(
     )
     local = motion.local_rotations.copy()
     local[:, root] = placement.rotation @ local[:, root]
-    camera_rotation = problem.camera.rotation @ placement.rotation.T
+    camera_rotation = camera.rotation @ placement.rotation.T
     return Solution(
         times=np.asarray(clip.times, float),
         positions=placement.points(pose.positions),
@@ -163,8 +168,8 @@ def _placed(
         local_rotations=_quaternions(local),
         confidence=confidence.astype(np.float32),
         camera_rotation=camera_rotation,
-        camera_translation=problem.camera.translation - camera_rotation @ placement.translation,
-        camera_focal=problem.camera.focal,
+        camera_translation=camera.translation - camera_rotation @ placement.translation,
+        camera_focal=camera.focal,
         image_size=np.array([clip.width, clip.height]),
         source_frame_rate=clip.frame_rate,
     )

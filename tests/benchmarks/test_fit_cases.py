@@ -14,7 +14,7 @@ from benchmarks.fit import main, parse
 from benchmarks.fitting import filming
 from benchmarks.fitting.ablations import ABLATIONS, REPLACED, without
 from benchmarks.fitting.clips import HALVES, ClipSpec, load_clips
-from benchmarks.fitting.conditions import BY_NAME, CONDITIONS, Condition, given, with_longer_limbs
+from benchmarks.fitting.conditions import BY_NAME, CONDITIONS, Condition, given, thicker, with_longer_limbs
 from benchmarks.fitting.figures import body_turned, errors, in_true_world
 from benchmarks.fitting.filming import Case, View, filmed
 from benchmarks.fitting.masks import MASKS
@@ -227,6 +227,18 @@ def test_longer_limbs_take_their_skin_along(case):
     assert moved[:8] == pytest.approx(0.0), "the trunk stays"
     joint = int(case.rig.skin_joints[-1, 0])
     assert moved[-1] == pytest.approx(rig.rest_positions[joint] - case.rig.rest_positions[joint], abs=1e-6)
+
+
+def test_a_thicker_rig_keeps_its_bones(case):
+    rig = thicker(case.rig, 1.2)
+    assert np.array_equal(rig.rest_positions, case.rig.rest_positions)
+    skeleton = Skeleton.from_rig(rig)
+    last = int(case.rig.skin_joints[-1, 0])
+    along = skeleton.twist_axes[last]
+    arms = [r.vertices[-8:] - r.rest_positions[last] for r in (case.rig, rig)]
+    across = [np.linalg.norm(a - np.outer(a @ along, along), axis=1) for a in arms]
+    assert across[1] == pytest.approx(1.2 * across[0], rel=1e-4)
+    assert arms[1] @ along == pytest.approx(arms[0] @ along, abs=1e-5)
 
 
 def test_condition_names_may_hold_commas():
