@@ -8,7 +8,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from mocapanything_addon.fit import exchange, fit, sight, track, whole_clip
+import numpy as np
+
+from mocapanything_addon.fit import exchange, fit, settle, sight, track, whole_clip
+from mocapanything_addon.fit.evidence import flow
+from mocapanything_addon.fit.evidence.patches import PatchMotion
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -23,11 +27,23 @@ def _as_found(problem: Any, found: Any, *_: Any) -> Any:
     return problem, found
 
 
+def _expected_as_it_is(_: Any, expected: Any, *__: Any) -> Any:
+    return expected
+
+
+def _where_the_dense_flow_leads(_: Any, __: Any, places: Any, guesses: Any, ___: Any) -> PatchMotion:
+    count = len(places)
+    return PatchMotion(guesses[0], np.tile(np.eye(2), (count, 1, 1)), np.zeros(count))
+
+
 REPLACED: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "flow": tuple((module, "FLOW_WEIGHT", 0.0) for module in (track, whole_clip, exchange, fit)),
     "silhouette": ((sight, "silhouette_observations", _nothing),),
     "shape": ((fit, "find_shape", _as_found),),
     "exchange": ((fit, "undo_exchanges", _as_it_is),),
+    "patches": ((flow, "follow_patches", _where_the_dense_flow_leads),),
+    "lost frames": ((fit, "recall_lost_frames", _nothing),),
+    "own mean": ((settle, "about_own_mean", _expected_as_it_is),),
     "lost limbs": ((sight, "find_lost_limbs", _nothing),),
 }
 """Module, name in it, and what stands there instead."""

@@ -182,8 +182,8 @@ def _distance(problem: Problem, motion: Motion) -> float:
 
 
 def _chosen(problem: Problem, bank: _Bank, lost: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Which poses of the bank each lost frame tries: the one that follows its neighbours' best, and others that
-    look like it."""
+    """Which poses of the bank each lost frame tries: the one that follows the frames around it best, others
+    that look like it."""
     frames = problem.frames
     like = np.stack(
         [likeness(bank.outlines, Outlines.of(variants(frames.mask(int(t))))).max(axis=1) for t in lost]

@@ -71,11 +71,14 @@ def passing_poses(body: Body) -> list[StartPose]:
     if reaching is not None and np.linalg.norm(facing(body)) > 0.0:
         poses.append(StartPose("limbs ahead", reaching))
     legs = [pair for pair in limb_pairs(body) if _hangs(body, pair)]
-    if not legs or body.symmetry is None:
-        return poses
     lowered = _lowered_limbs(body)
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
-    base = rest if lowered is None else lowered
+    bases = {"": rest if lowered is None else lowered}
+    if lowered is not None and np.linalg.norm(facing(body)) > 0.0:
+        bases[", elbows bent"] = _elbows_bent(body, lowered)
+        poses.append(StartPose("elbows bent", bases[", elbows bent"]))
+    if not legs or body.symmetry is None:
+        return poses
     ahead = np.cross(body.up, body.symmetry.axis)
     places = np.array([body.skeleton.rest_positions[pair.left[0]] @ ahead for pair in legs])
     front = np.where(places > places.mean(), 1.0, -1.0)
@@ -87,11 +90,12 @@ def passing_poses(body: Body) -> list[StartPose]:
     ):
         if len(legs) == 1 and name in ("stretched", "gathered"):
             continue
-        local = base.copy()
-        for pair, a, b in zip(legs, left, right, strict=True):
-            for joint, way in ((int(pair.left[0]), a), (int(pair.right[0]), b)):
-                local[joint] = rotations.exp(way * STRIDE * body.symmetry.axis) @ local[joint]
-        poses.append(StartPose(name, local))
+        for arms, base in bases.items():
+            local = base.copy()
+            for pair, a, b in zip(legs, left, right, strict=True):
+                for joint, way in ((int(pair.left[0]), a), (int(pair.right[0]), b)):
+                    local[joint] = rotations.exp(way * STRIDE * body.symmetry.axis) @ local[joint]
+            poses.append(StartPose(name + arms, local))
     return poses
 
 
@@ -147,6 +151,26 @@ def _lowered_limbs(body: Body, ahead: float = 0.0) -> NDArray[np.float64] | None
             local[joint] = _swing(along, wanted)
             found = True
     return local if found else None
+
+
+def _elbows_bent(body: Body, base: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A pose with lowered limbs whose second bones point ahead, as arms do in running and fighting."""
+    positions, local = body.skeleton.rest_positions, base.copy()
+    for pair in limb_pairs(body):
+        for head in (int(pair.left[0]), int(pair.right[0])):
+            chain = main_chain(body, head)
+            upper = next(
+                (k for k, joint in enumerate(chain) if not np.allclose(base[joint], np.eye(3))), None
+            )
+            steps = np.linalg.norm(np.diff(positions[chain], axis=0), axis=1)
+            if upper is None or upper + 1 >= len(steps):
+                continue
+            lower = upper + 1 + int(np.argmax(steps[upper + 1 :] >= SHORTEST_BONE * steps.sum()))
+            shoulder, elbow = int(chain[upper]), int(chain[lower])
+            along = base[shoulder] @ (positions[chain[lower + 1]] - positions[elbow])
+            along /= max(float(np.linalg.norm(along)), 1e-9)
+            local[elbow] = base[shoulder].T @ _swing(along, facing(body)) @ base[shoulder]
+    return local
 
 
 def _bent_down(body: Body, base: NDArray[np.float64], chain: NDArray[np.intp]) -> NDArray[np.float64]:
