@@ -21,10 +21,8 @@ from .track import Track
 from .whole_clip import fit_whole_clip
 
 TIMES = 3
-SHARE = 0.8
-"""Of the way from the expected pose to the clip's mean."""
 SOFTER = 0.3
-"""Share of the pull that is left."""
+"""Share of the pull that is left where the rig has no Actions."""
 
 
 def settle(problem: Problem, found: Track, progress: Progress, *, rounds: int) -> tuple[Problem, Track]:
@@ -40,8 +38,6 @@ def settle(problem: Problem, found: Track, progress: Progress, *, rounds: int) -
     Returns:
         The problem with the expected pose that was used last, and the motion.
     """
-    if problem.expected.habits:
-        return problem, fit_whole_clip(problem, found.motion, progress, rounds=rounds)
     given = problem.expected
     for _ in range(TIMES):
         problem = problem.with_expected(about_own_mean(problem.body, given, found.motion))
@@ -50,14 +46,27 @@ def settle(problem: Problem, found: Track, progress: Progress, *, rounds: int) -
 
 
 def about_own_mean(body: Body, expected: ExpectedPose, motion: Motion) -> ExpectedPose:
-    """The expected pose moved towards a motion's symmetric mean."""
+    """The expected pose moved to a motion's symmetric mean.
+
+    What the rig's own Actions show of the ways in which it leaves its mean stays as it is.
+    """
     mean = rotations.nearest_rotation(motion.local_rotations.mean(axis=0))
     if body.symmetry is not None:
         mean = rotations.nearest_rotation(mean + body.symmetry.mirror_rotations(mean))
+    if expected.habits:
+        habit, *others = expected.habits
+        centers = habit.centers.copy()
+        centers[habit.joints] = mean[habit.joints]
+        return replace(expected, habits=(replace(habit, centers=centers), *others))
     before = rotations.nearest_rotation(expected.centers.mean(axis=0))
     offset = rotations.log(np.swapaxes(before, -1, -2) @ mean)
+    softer = np.sqrt(SOFTER) * np.eye(3)
+    if body.symmetry is not None:
+        # Sideways, towards the camera of a side view, outlines hardly tell a limb's place: there the pull stays.
+        axis = body.symmetry.axis
+        softer = np.eye(3) + (np.sqrt(SOFTER) - 1.0) * np.outer(axis, axis)
     return replace(
         expected,
-        centers=expected.centers @ rotations.exp(SHARE * offset),
-        precisions=SOFTER * expected.precisions,
+        centers=expected.centers @ rotations.exp(offset),
+        precisions=softer @ expected.precisions @ softer,
     )

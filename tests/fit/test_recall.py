@@ -105,11 +105,13 @@ def test_expected_pose_moves_to_the_mean_of_both_sides(problem: Problem) -> None
     rest = ExpectedPose.at_rest(body.stiffness)
     moved = about_own_mean(body, rest, motion)
     for joint in (left, right):
-        # Half of the bend on each side, and most of the way there.
-        assert rotations.log(moved.centers[0, joint])[0] == pytest.approx(0.8 * 0.3, abs=0.02)
-    assert np.trace(moved.precisions[0], axis1=1, axis2=2) == pytest.approx(
-        0.3 * np.trace(rest.precisions[0], axis1=1, axis2=2)
-    )
+        # Half of the bend on each side.
+        assert rotations.log(moved.centers[0, joint])[0] == pytest.approx(0.3, abs=0.02)
+    axis = body.symmetry.axis
+    along = np.cross(axis, body.up)
+    for way, share in ((axis, 0.3), (along, 1.0)):
+        pulls = (way @ (e.precisions[0, left] @ way) for e in (moved, rest))
+        assert next(pulls) / next(pulls) == pytest.approx(share)
 
 
 def test_settling_removes_a_constant_offset(problem: Problem) -> None:
