@@ -3,7 +3,7 @@
 
 To find the limbs, a firm pull towards the rest pose is needed, and it stays in the result as an offset that
 is the same in all frames. What a body does on the left it does, over a clip, on the right as well: so the
-expected pose moves most of the way to the mean of the clip and its mirror image, and pulls less.
+expected pose moves to the mean of the clip and its mirror image, and pulls less.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def about_own_mean(body: Body, expected: ExpectedPose, motion: Motion) -> Expect
     offset = rotations.log(np.swapaxes(before, -1, -2) @ mean)
     softer = np.sqrt(SOFTER) * np.eye(3)
     if body.symmetry is not None:
-        # Sideways, towards the camera of a side view, outlines hardly tell a limb's place: there the pull stays.
+        # Sideways, which is towards the camera of a side view, outlines hardly tell: there the pull stays.
         axis = body.symmetry.axis
         softer = np.eye(3) + (np.sqrt(SOFTER) - 1.0) * np.outer(axis, axis)
     return replace(
