@@ -31,6 +31,8 @@ from .views import draw_views, level_view
 STAGE = "finding lost frames"
 LOST = 100.0
 """Cost of the outline from which on a frame is lost."""
+USUAL, MUCH_WORSE = 25.0, 2.0
+"""Percentile of all frames' costs, and how many times that a lost frame costs at least."""
 FOUND = 60.0
 """Cost up to which a tracked pose may serve in other frames."""
 OWN_POSES = 100
@@ -73,7 +75,12 @@ def recall_lost_frames(
     """
     seen = problem.frames.has_subject
     outline = np.stack([c.silhouette for c in costs])
-    lost = np.flatnonzero((outline.min(axis=0) > LOST) & seen)
+    least = outline.min(axis=0)
+    if not seen.any():
+        return None
+    # Under a mask that is wrong throughout no pose is much better than another.
+    usual = np.percentile(least[seen], USUAL)
+    lost = np.flatnonzero((least > max(LOST, MUCH_WORSE * usual)) & seen)
     if not len(lost):
         return None
     best = outline.argmin(axis=0)
