@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from ..ik.kinematics import State
 from ..ik.motion import Motion
-from .evidence.flow import flow_observations
 from .problem import Problem, Progress
-from .sight import Sight, displaced, look
+from .sight import Sight, look, motion_between
 from .terms import expected_pose_terms, motion_terms, place_terms
 
 SIGMA = 5.0
@@ -95,15 +94,5 @@ def _flow_cost(problem: Problem, state: State, here: Sight, there: Sight, weight
     """Of what moves between two frames."""
     if not len(here.points) or not problem.frames.has_subject[there.frame]:
         return 0.0
-    seen = flow_observations(
-        problem.frames,
-        problem.flow,
-        here.frame,
-        there.frame,
-        here.points,
-        here.pixels,
-        here.parts,
-        total_weight=weight,
-        expected=displaced(problem, state, here, there.frame),
-    )
+    seen = motion_between(problem, state, here, there.frame, there.frame, total_weight=weight)
     return sum(term.cost(state) for term in motion_terms(problem, [seen], 0))

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from itertools import chain, combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ik.kinematics import forward
 from ..ik.motion import Motion
@@ -34,6 +35,8 @@ MOST_PAIRS = 2
 ROUNDS = 3
 STEPS = 5
 """To bring a limb to where the other was seen."""
+FRAMES_AT_ONCE = 50
+"""They do not depend on each other: memory stays bounded, and a cancel is heard."""
 PLACE_SIGMA = 1.5
 """The fit's pixels."""
 CLEARLY_BETTER = 0.995
@@ -49,8 +52,21 @@ def exchanged(body: Body, motion: Motion, pair: LimbPair) -> Motion:
     return Motion(motion.root_translation, local)
 
 
-def exchanged_in_image(problem: Problem, motion: Motion, pairs: Sequence[LimbPair]) -> Motion:
+def exchanged_in_image(
+    problem: Problem, motion: Motion, pairs: Sequence[LimbPair], progress: Progress
+) -> Motion:
     """The motion with the limbs traded such that each is seen where the other was; nothing else moves."""
+    parts = []
+    for first in range(0, motion.frame_count, FRAMES_AT_ONCE):
+        progress(STAGE, first, motion.frame_count)
+        frames = np.arange(first, min(first + FRAMES_AT_ONCE, motion.frame_count))
+        parts.append(_exchanged_in_image(problem, motion[frames], pairs, frames))
+    return Motion.concatenate(parts)
+
+
+def _exchanged_in_image(
+    problem: Problem, motion: Motion, pairs: Sequence[LimbPair], frames: NDArray[np.intp]
+) -> Motion:
     body = problem.body
     skeleton, root = body.skeleton, body.skeleton.root
     shape = motion.frame_count, skeleton.joint_count
@@ -66,8 +82,7 @@ def exchanged_in_image(problem: Problem, motion: Motion, pairs: Sequence[LimbPai
     free[root] = False
     held = np.ones(skeleton.parameter_count, bool)
     held[skeleton.rotation_parameters] = np.repeat(~free[skeleton.moving], 3)
-    unit = float(np.median(problem.pixel))
-    frames = np.arange(motion.frame_count)
+    unit = float(np.median(problem.pixel[frames]))
     terms = [
         JointProjections(problem.camera, observed, weights, PLACE_SIGMA * unit),
         problem.expected.term(frames, skeleton.moving[1:]),
@@ -86,7 +101,7 @@ def undo_exchanges(problem: Problem, track: Track, progress: Progress) -> Track:
         return track
     versions = [track.motion]
     for chosen in chain.from_iterable(combinations(pairs, n + 1) for n in range(len(pairs))):
-        other = exchanged_in_image(problem, track.motion, chosen)
+        other = exchanged_in_image(problem, track.motion, chosen, progress)
         versions.append(fit_whole_clip(problem, other, progress, rounds=ROUNDS).motion)
     costs = [_cost(problem, motion, progress) for motion in versions]
     mixed = cheapest_mix(body, versions, costs)

@@ -8,7 +8,7 @@ these the ones that follow each other best are chosen (Viterbi), and fitted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +65,7 @@ class _Bank:
 def recall_lost_frames(
     problem: Problem, tracks: Sequence[Motion], costs: Sequence[ClipCost], progress: Progress
 ) -> Motion | None:
-    """The cheapest track with new poses in its lost frames; None where none is lost or nothing is known.
+    """The cheapest pose of all tracks in every frame, new ones in lost frames; None where none is lost.
 
     Args:
         problem: The capture.
@@ -91,10 +91,12 @@ def recall_lost_frames(
     )
     cheapest = int(np.argmin([c.total for c in costs]))
     headings = _headings(problem.body, tracks[cheapest])
-    bank = _bank(problem, tracks, outline, headings[lost])
-    chosen = _chosen(problem, bank, lost)
+    bank = _bank(problem, tracks, outline, headings[lost], lambda: progress(STAGE, 0, 3 * len(lost)))
+    chosen = _chosen(problem, bank, lost, lambda: progress(STAGE, 0, 3 * len(lost)))
     cost = np.full(len(seen), np.inf)
-    cost[seen] = [frame_cost(problem, motion[t : t + 1], int(t)) for t in np.flatnonzero(seen)]
+    for t in np.flatnonzero(seen):
+        progress(STAGE, 0, 3 * len(lost))
+        cost[t] = frame_cost(problem, motion[t : t + 1], int(t))
     for number, (frame, poses) in enumerate(zip(lost, chosen, strict=True)):
         progress(STAGE, number, 3 * len(lost))
         found = _fitted(problem, bank.local_rotations[poses], int(frame))
@@ -145,6 +147,7 @@ def _bank(
     tracks: Sequence[Motion],
     outline: NDArray[np.float64],
     headings: NDArray[np.float64],
+    alive: Callable[[], None],
 ) -> _Bank:
     """Poses that were tracked well, as their frames' masks look; start poses and the rig's own, drawn."""
     body, frames = problem.body, problem.frames
@@ -165,7 +168,7 @@ def _bank(
         np.array([camera_elevation(problem)]),
         steps + aside,
         _distance(problem, tracks[0]),
-        lambda _: None,
+        lambda _: alive(),
     )
     for pose in views.poses:
         for heading in steps:
@@ -188,13 +191,17 @@ def _distance(problem: Problem, motion: Motion) -> float:
     return max(float(np.median((places - problem.camera.position) @ level_view(problem))), problem.body.size)
 
 
-def _chosen(problem: Problem, bank: _Bank, lost: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+def _chosen(
+    problem: Problem, bank: _Bank, lost: NDArray[np.intp], alive: Callable[[], None]
+) -> list[NDArray[np.intp]]:
     """Which poses of the bank each lost frame tries: the one that follows the frames around it best, others
     that look like it."""
     frames = problem.frames
-    like = np.stack(
-        [likeness(bank.outlines, Outlines.of(variants(frames.mask(int(t))))).max(axis=1) for t in lost]
-    )
+    rows = []
+    for t in lost:
+        alive()
+        rows.append(likeness(bank.outlines, Outlines.of(variants(frames.mask(int(t))))).max(axis=1))
+    like = np.stack(rows)
     count = min(CANDIDATES, like.shape[1])
     some = np.argsort(-like, axis=1)[:, :count]
     moving = problem.body.skeleton.moving

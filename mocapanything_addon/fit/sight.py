@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..ik.kinematics import State
 from ..ik.skinning import PosedSkin
-from .evidence.observations import PlaceObservations
+from .evidence.flow import flow_observations
+from .evidence.observations import MotionObservations, PlaceObservations
 from .evidence.silhouette import silhouette_observations
 from .lost_limbs import LostJoints, find_lost_limbs
 from .parts import PartMap
@@ -84,17 +85,32 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
     )
 
 
-def displaced(problem: Problem, state: State, seen: Sight, row: int) -> NDArray[np.float64]:
-    """(S, 2) source pixels that the visible points of a look are moved in another frame of a motion.
+def motion_between(
+    problem: Problem, state: State, here: Sight, frame: int, row: int, *, total_weight: float
+) -> MotionObservations:
+    """Where the points of a look went in another frame.
 
     Args:
         problem: The capture.
-        state: The motion.
-        seen: The look at the one frame.
-        row: The other frame's row in the motion.
+        state: A motion that says where they are expected.
+        here: The look.
+        frame: The other frame of the clip.
+        row: Its row in the motion.
+        total_weight: Of all points together.
     """
     vertices = problem.body.skin.at(state, row).vertices.astype(np.float64)
-    return problem.camera.project(seen.points.on(vertices, problem.body.mesh.faces)) - seen.pixels
+    expected = problem.camera.project(here.points.on(vertices, problem.body.mesh.faces)) - here.pixels
+    return flow_observations(
+        problem.frames,
+        problem.flow,
+        here.frame,
+        frame,
+        here.points,
+        here.pixels,
+        here.parts,
+        total_weight=total_weight,
+        expected=expected,
+    )
 
 
 def outline_overlap(

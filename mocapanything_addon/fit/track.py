@@ -15,13 +15,12 @@ from ..ik.kinematics import State
 from ..ik.motion import Motion
 from ..ik.solve import Term, step
 from .align import align
-from .evidence.flow import flow_observations
 from .evidence.observations import PlaceObservations
 from .frame_fit import NARROW, fit_frame, look_at
 from .hypothesis import Hypothesis
 from .lost_limbs import lost_limb_terms
 from .problem import Problem, Progress
-from .sight import Sight, displaced
+from .sight import Sight, motion_between
 from .terms import expected_pose_terms, near_terms, place_terms, turned_on
 
 STAGE = "tracking"
@@ -114,17 +113,8 @@ def follow(
         *expected_pose_terms(problem, np.array([frame]), stiffer=STIFFER),
     ]
     if len(sight.points):
-        flow = flow_observations(
-            frames,
-            problem.flow,
-            sight.frame,
-            frame,
-            sight.points,
-            sight.pixels,
-            sight.parts,
-            total_weight=FLOW_WEIGHT,
-            expected=displaced(problem, State(body.skeleton, guess), sight, 0),
-        )
+        state = State(body.skeleton, guess)
+        flow = motion_between(problem, state, sight, frame, 0, total_weight=FLOW_WEIGHT)
         carried = PlaceObservations(
             sight.points, sight.pixels + flow.displacements, flow.weights, None, CARRIED_WIDTH, flow.roots
         )

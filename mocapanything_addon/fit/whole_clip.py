@@ -11,11 +11,10 @@ from ..ik.kinematics import State
 from ..ik.motion import Motion
 from ..ik.solve import Term, step
 from ..ik.terms.contacts import Contact
-from .evidence.flow import flow_observations
 from .evidence.observations import MotionObservations
 from .frame_fit import NARROW
 from .problem import Problem, Progress
-from .sight import Sight, displaced, look
+from .sight import Sight, look, motion_between
 from .terms import (
     contact_terms,
     correspondence_terms,
@@ -120,17 +119,8 @@ def _flows(
         if (number + row) % 2 == 0:
             here, there = there, here
         if len(here.points) and problem.frames.has_subject[there.frame]:
-            yield flow_observations(
-                problem.frames,
-                problem.flow,
-                here.frame,
-                there.frame,
-                here.points,
-                here.pixels,
-                here.parts,
-                total_weight=FLOW_WEIGHT,
-                expected=displaced(problem, state, here, there.frame - first),
-            )
+            row_there = there.frame - first
+            yield motion_between(problem, state, here, there.frame, row_there, total_weight=FLOW_WEIGHT)
 
 
 def _windows(frame_count: int, parameter_count: int) -> Iterator[tuple[int, int, int]]:

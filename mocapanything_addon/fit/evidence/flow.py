@@ -82,7 +82,7 @@ def flow_observations(
     parts: PartMap,
     *,
     total_weight: float,
-    expected: NDArray[np.float64] | None = None,
+    expected: NDArray[np.float64],
 ) -> MotionObservations:
     """Where the video says that visible points of one frame went in another.
 
@@ -103,9 +103,7 @@ def flow_observations(
     dense = flow.between(source, target)
     crop = dense.crop
     places = crop.to_crop(pixels)
-    guesses = [dense.at(places)]
-    if expected is not None:
-        guesses.append(expected * crop.scale)
+    guesses = [dense.at(places), expected * crop.scale]
     found = follow_patches(
         dense.source.astype(np.float32), dense.target.astype(np.float32), places, guesses, parts.within(crop)
     )
