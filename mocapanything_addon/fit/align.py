@@ -38,7 +38,7 @@ def align(problem: Problem, motion: Motion, frame: int) -> tuple[Motion, float]:
     for _ in range(ALIGN_ROUNDS):
         here = vertices + shift
         small = _around(camera.project(here), window)
-        seen = body.render(here, camera, small).mask
+        seen = frames.seen_of(body.render(here, camera, small).mask, frame, small)
         r, c = np.nonzero(seen)
         if len(r) < 4:
             break
@@ -51,7 +51,7 @@ def align(problem: Problem, motion: Motion, frame: int) -> tuple[Motion, float]:
         shift += moved - place + camera.rotation.T @ sideways
     result = Motion(motion.root_translation + shift, motion.local_rotations)
     small = Crop(window.left, window.top, window.side, ALIGN_SIZE)
-    seen = body.render(vertices + shift, camera, small).mask
+    seen = frames.seen_of(body.render(vertices + shift, camera, small).mask, frame, small)
     there = mask[np.ix_(_thin(window.size), _thin(window.size))]
     trusted = frames.trusted(frame, level)[np.ix_(_thin(window.size), _thin(window.size))]
     union = np.count_nonzero((seen | there) & trusted)

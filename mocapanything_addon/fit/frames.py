@@ -5,6 +5,7 @@ there."""
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TypeVar
 
 import cv2
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from .clip import SubjectClip
 from .crop import Crop
 from .evidence.contour import Contour, trace
+from .mask_edges import Profile, edge_profile, edge_support, mask_offset, with_losses, without_offset
 
 Value = TypeVar("Value")
 
@@ -32,6 +34,8 @@ CUT_BAND = 0.02
 """Of the subject's box: extra band at a side where the mask touches the border, where segmenters fade."""
 SMOOTH_FRAMES = 12
 CACHED_FRAMES = 400
+PROFILED = 24
+"""Frames that tell how well the masks lie on the edges of the picture."""
 
 
 class Frames:
@@ -48,7 +52,10 @@ class Frames:
         self.clip = clip
         self.size = size
         self.count = clip.frame_count
-        self.boxes = np.array([_box(clip, t) for t in range(self.count)]).reshape(-1, 4)
+        self._offsets: dict[int, float] = {}
+        self._mended: OrderedDict[tuple[int, int], NDArray[np.bool_]] = OrderedDict()
+        self._usual_edges = self._profile_of_clip()
+        self.boxes = np.array([self._box(t) for t in range(self.count)]).reshape(-1, 4)
         self.has_subject: NDArray[np.bool_] = np.isfinite(self.boxes).all(1)
         self.is_whole: NDArray[np.bool_] = self.has_subject & ~np.asarray(clip.cut_off, bool).any(1)
         self.pixel = self._pixels()
@@ -92,7 +99,8 @@ class Frames:
         key = (frame, level)
         if key not in self._masks:
             crop = self._at_level(frame, level)
-            _remember(self._masks, key, self._resample(self.clip.mask[frame], frame, crop, 0) > 127)
+            mask = np.where(self._subject(frame), 255, 0).astype(np.uint8)
+            _remember(self._masks, key, self._resample(mask, frame, crop, 0) > 127)
         return self._masks[key]
 
     def trusted(self, frame: int, level: int = 0) -> NDArray[np.bool_]:
@@ -115,13 +123,15 @@ class Frames:
         key = (frame, level)
         if key not in self._contours:
             contour = trace(self.mask(frame, level), self.trusted(frame, level))
+            color = self._resample(self.clip.color[frame], frame, self._at_level(frame, level), 0)
+            contour = replace(contour, support=edge_support(color, contour))
             _remember(self._contours, key, contour)
         return self._contours[key]
 
     def painted(self, frame: int, crop: Crop) -> NDArray[np.uint8]:
         """(n, n) grey image of a frame in any window, everything but the subject in one flat grey."""
-        grey = cv2.cvtColor(np.ascontiguousarray(self.clip.color[frame]), cv2.COLOR_RGB2GRAY)
-        subject = cv2.GaussianBlur((self.clip.mask[frame] > 127).astype(np.float32), (0, 0), 0.7)
+        grey = self._grey(frame)
+        subject = cv2.GaussianBlur(self._subject(frame).astype(np.float32), (0, 0), 0.7)
         flat = grey * subject + self.background * (1.0 - subject)
         return self._resample(flat.astype(np.uint8), frame, crop, int(self.background))
 
@@ -131,7 +141,43 @@ class Frames:
         at = np.round(crop.to_crop(points)).astype(int)
         inside = ((at >= 0) & (at < crop.size)).all(1)
         at = np.clip(at, 0, crop.size - 1)
-        return inside & (self.clip.mask[frame][at[:, 1], at[:, 0]] > 127)
+        return inside & self._subject(frame)[at[:, 1], at[:, 0]]
+
+    def seen_of(self, drawn: NDArray[np.bool_], frame: int, crop: Crop) -> NDArray[np.bool_]:
+        """What the frame's mask would show of a body drawn in a window (n, n): no limbs that its segmenter
+        lost, no gaps that it closed."""
+        return with_losses(drawn, self.offset(frame) * crop.scale / self.clip.crops[frame].scale)
+
+    def offset(self, frame: int) -> float:
+        """Clip pixels that the given mask was too large, or too small if negative."""
+        if frame not in self._offsets:
+            given = self.clip.mask[frame] > 127
+            self._offsets[frame] = (
+                mask_offset(edge_profile(self.clip.color[frame], given), self._usual_edges)
+                if self._usual_edges is not None
+                else 0.0
+            )
+        return self._offsets[frame]
+
+    def _subject(self, frame: int) -> NDArray[np.bool_]:
+        """(n, n) clip pixels on the subject."""
+        given = self.clip.mask[frame] > 127
+        offset = self.offset(frame)
+        if offset == 0.0:
+            return given
+        if (frame, 0) not in self._mended:
+            _remember(self._mended, (frame, 0), without_offset(given, offset))
+        return self._mended[frame, 0]
+
+    def _grey(self, frame: int) -> NDArray[np.uint8]:
+        color = np.ascontiguousarray(self.clip.color[frame])
+        return np.asarray(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    def _profile_of_clip(self) -> Profile | None:
+        chosen = np.unique(np.linspace(0, self.count - 1, min(PROFILED, self.count)).astype(int))
+        profiles = [edge_profile(self.clip.color[t], self.clip.mask[t] > 127) for t in chosen]
+        known = [p for p in profiles if p is not None]
+        return np.mean(known, axis=0) if known else None
 
     def _at_level(self, frame: int, level: int) -> Crop:
         _, crop = self.window(frame)
@@ -157,6 +203,15 @@ class Frames:
         )
         return np.asarray(resampled, np.uint8)
 
+    def _box(self, frame: int) -> NDArray[np.float64]:
+        subject = self._subject(frame).astype(np.uint8)
+        if int(subject.sum()) < FEWEST_PIXELS:
+            return np.full(4, np.nan)
+        x, y, width, height = cv2.boundingRect(subject)
+        low, high = np.array([x - 0.5, y - 0.5]), np.array([x + width - 0.5, y + height - 0.5])
+        crop = self.clip.crops[frame]
+        return np.concatenate([crop.to_image(low), crop.to_image(high)])
+
     def _background(self) -> float:
         """A grey far from the subject's mean."""
         frames = np.nonzero(self.has_subject)[0]
@@ -165,7 +220,7 @@ class Frames:
         chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), 9)).astype(int)]
         means = [
             cv2.cvtColor(np.ascontiguousarray(self.clip.color[t]), cv2.COLOR_RGB2GRAY)[
-                self.clip.mask[t] > 127
+                self._subject(t)
             ].mean()
             for t in chosen
         ]
@@ -188,16 +243,6 @@ class Frames:
         unit = np.interp(np.arange(self.count), known, smooth)
         unit = np.where(self.has_subject & ~use, np.fmax(unit, size), unit)
         return np.maximum(unit * MARGIN / WINDOW_SIZE, 1e-3)
-
-
-def _box(clip: SubjectClip, frame: int) -> NDArray[np.float64]:
-    subject = (clip.mask[frame] > 127).astype(np.uint8)
-    if int(subject.sum()) < FEWEST_PIXELS:
-        return np.full(4, np.nan)
-    x, y, width, height = cv2.boundingRect(subject)
-    low, high = np.array([x - 0.5, y - 0.5]), np.array([x + width - 0.5, y + height - 0.5])
-    crop = clip.crops[frame]
-    return np.concatenate([crop.to_image(low), crop.to_image(high)])
 
 
 def _fill(boxes: NDArray[np.float64], clip: SubjectClip) -> NDArray[np.float64]:

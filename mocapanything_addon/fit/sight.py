@@ -63,8 +63,10 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
         return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, None, nothing, parts)
     mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
     on = mask[at[:, 1], at[:, 0]]
+    drawn = frames.seen_of(rendering.mask, frame, crop)
     silhouette = silhouette_observations(
         rendering,
+        drawn,
         crop,
         frames.contour(frame, level),
         trusted,
@@ -78,7 +80,7 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
         points=points[on],
         pixels=to_source(at[on], crop),
         silhouette=silhouette,
-        overlap=outline_overlap(rendering.mask, mask, trusted),
+        overlap=outline_overlap(drawn, mask, trusted),
         lost=find_lost_limbs(problem, posed.positions, rendering, crop, mask, trusted, area),
         visible_area=area / (crop.scale * problem.pixel[frame]) ** 2,
         parts=parts,
@@ -132,7 +134,7 @@ def compare_outlines(problem: Problem, posed: PosedSkin, frame: int) -> tuple[fl
     vertices = posed.vertices.astype(np.float64)
     level, crop = frames.window(frame, problem.camera.project(vertices))
     mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
-    drawn = problem.body.render(vertices, problem.camera, crop).mask
+    drawn = frames.seen_of(problem.body.render(vertices, problem.camera, crop).mask, frame, crop)
     distances = [
         np.mean(np.minimum(_distance_to(a)[b & trusted], FAR))
         for a, b in ((_edge(drawn), _edge(mask)), (_edge(mask), _edge(drawn)))

@@ -27,6 +27,8 @@ class Contour:
     """(C, 2) x, y, window pixels; each lies on the mask."""
     normals: NDArray[np.float64]
     """(C, 2) unit vectors into the mask."""
+    support: NDArray[np.float64] | None = None
+    """(C,) 0 to 1, how much the picture speaks for an outline there; None: not asked."""
 
     def __len__(self) -> int:
         return len(self.points)

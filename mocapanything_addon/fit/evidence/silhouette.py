@@ -19,6 +19,7 @@ FEWEST = 10
 
 def silhouette_observations(
     rendering: Rendering,
+    drawn: NDArray[np.bool_],
     crop: Crop,
     subject: Contour,
     trusted: NDArray[np.bool_],
@@ -35,6 +36,7 @@ def silhouette_observations(
 
     Args:
         rendering: The mesh as posed now.
+        drawn: (n, n) what a mask would show of it.
         crop: The window of the rendering.
         subject: Outline of the mask in the same window.
         trusted: (n, n) where an outline is not the image border's.
@@ -45,7 +47,7 @@ def silhouette_observations(
     Returns:
         None where either has no outline to speak of.
     """
-    posed = trace(rendering.mask, trusted)
+    posed = trace(drawn, trusted)
     if len(posed) <= FEWEST or len(subject) <= FEWEST:
         return None
     here = rng.choice(len(posed), min(count, len(posed)), replace=False)
@@ -56,10 +58,13 @@ def silhouette_observations(
     wanted = np.concatenate([to_subject, there])
     points, hit = points_at(rendering, pixels)
     wanted = wanted[hit]
+    weights = np.full(len(points), TOTAL_WEIGHT / max(len(points), 1))
+    if subject.support is not None:
+        weights *= subject.support[wanted]
     return PlaceObservations(
         points=points,
         targets=to_source(subject.points[wanted], crop),
-        weights=np.full(len(points), TOTAL_WEIGHT / max(len(points), 1)),
+        weights=weights,
         normals=subject.normals[wanted],
         sigma=sigma,
     )
