@@ -15,7 +15,7 @@ from ..ik.motion import Motion
 from ..ik.solve import Term
 from ..ik.terms.rotation_prior import RotationPrior
 from ..jobs.rig import Rig
-from .pose_habit import HabitPrior, PoseHabit
+from .pose_habit import HabitPrior, PoseHabit, pose_loss
 from .prior import PosePrior
 from .stiffness import Stiffness
 
@@ -47,7 +47,7 @@ class ExpectedPose:
         centers = np.stack([self.center(int(f)) for f in frames])
         precisions = np.zeros_like(centers)
         precisions[:, moving] = np.stack([self.precision(int(f))[moving] for f in frames])
-        return RotationPrior(centers, precisions * stiffer)
+        return RotationPrior(centers, precisions * stiffer, pose_loss(len(moving)), together=True)
 
     def costs(self, motion: Motion, moving: NDArray[np.intp]) -> NDArray[np.float64]:
         """(T,) cost of the pull in every frame of a motion of the whole clip."""
@@ -57,7 +57,8 @@ class ExpectedPose:
         centers = np.stack([self.center(t)[moving] for t in frames])
         precisions = np.stack([self.precision(t)[moving] for t in frames])
         away = rotations.log(np.swapaxes(centers, -1, -2) @ motion.local_rotations[:, moving])
-        return np.asarray(0.5 * np.einsum("tja,tjab,tjb->t", away, precisions, away))
+        squared = np.einsum("tja,tjab,tjb->t", away, precisions, away)
+        return np.asarray(0.5 * pose_loss(len(moving)).cost(squared), np.float64)
 
     def around(self, center: NDArray[np.float64]) -> ExpectedPose:
         """The same widths about another pose (J, 3, 3), for the whole clip."""

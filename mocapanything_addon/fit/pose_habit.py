@@ -13,6 +13,7 @@ from ..ik import rotations
 from ..ik.kinematics import State
 from ..ik.linear.normal_equations import NormalEquations
 from ..ik.motion import Motion
+from ..ik.robust import StudentT
 from .body import Body
 
 FEWEST_POSES = 8
@@ -25,6 +26,14 @@ BEYOND = 0.6
 
 
 NO_SHARE = 1e-4
+FREEDOM = 0.25
+"""Student's degrees of freedom over the numbers of a pose. A Gaussian would hold a runner's arms down."""
+
+
+def pose_loss(joint_count: int) -> StudentT:
+    """Of the squared Mahalanobis distance of a whole pose of so many joints."""
+    size = 3 * max(joint_count, 1)
+    return StudentT(FREEDOM * size, size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +97,9 @@ class PoseHabit:
 
 @dataclass(frozen=True, eq=False)
 class HabitPrior:
-    """Minus the logarithm of a mixture of Gaussians in every frame: the rig does what it does in its Actions,
-    or whatever any body does. Which of the two, each pose says itself.
+    """Minus the logarithm of a mixture in every frame: the rig does what it does in its Actions, or whatever
+    any body does. Which of the two, each pose says itself; and both have heavy tails, for a creature that
+    runs for once bends far more than it ever did (:func:`pose_loss`).
     """
 
     habits: tuple[PoseHabit, ...]
@@ -124,19 +134,20 @@ class HabitPrior:
         return self.stiffer * float(costs.sum())
 
     def _mixed(self, aways: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Cost of every frame (T,) and the share (K, T) that each Gaussian has in it, from (K, T, N, 3)."""
+        """Cost of every frame (T,) and the weight (K, T) that each habit's squares have in it, from
+        (K, T, N, 3)."""
         flat = aways.reshape(*aways.shape[:2], -1)
-        each = np.stack(
-            [
-                0.5 * ((x @ h.precision) * x).sum(axis=1) - h.log_scale
-                for x, h in zip(flat, self.habits, strict=True)
-            ]
+        squared = np.stack(
+            [((x @ h.precision) * x).sum(axis=1) for x, h in zip(flat, self.habits, strict=True)]
         )
+        loss = pose_loss(len(self.habits[0].joints))
+        each = 0.5 * loss.cost(squared) - np.array([[h.log_scale] for h in self.habits])
         likeliest = each.min(axis=0)
         odds = np.exp(likeliest - each)
         total = odds.sum(axis=0)
         # A pose at the centre of the first costs nothing.
-        return likeliest - np.log(total) + self.habits[0].log_scale, odds / total
+        costs = likeliest - np.log(total) + self.habits[0].log_scale
+        return costs, odds / total * loss.weight(squared)
 
     def _away(self, motion: Motion, habit: PoseHabit) -> NDArray[np.float64]:
         """(T, N, 3)."""

@@ -23,7 +23,7 @@ class Loss(Protocol):
         ...
 
     def weight(self, squared: NDArray) -> NDArray:
-        """rho'(s), 1 at 0, never negative."""
+        """rho'(s), never negative, 1 at 0 (but see StudentT)."""
         ...
 
 
@@ -65,3 +65,20 @@ class GemanMcClure:
 
     def weight(self, squared: NDArray) -> NDArray:
         return 1.0 / (1.0 + squared / self.threshold**2) ** 2
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Minus twice the logarithm of Student's t density of ``size`` numbers: heavy tails, for what is mostly
+    near its centre and sometimes far from it. Unlike the others it pulls harder than least squares near 0.
+    """
+
+    freedom: float
+    """Degrees of freedom: the fewer, the heavier the tails."""
+    size: int
+
+    def cost(self, squared: NDArray) -> NDArray:
+        return (self.freedom + self.size) * np.log1p(squared / self.freedom)
+
+    def weight(self, squared: NDArray) -> NDArray:
+        return (self.freedom + self.size) / (self.freedom + squared)

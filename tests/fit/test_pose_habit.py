@@ -113,8 +113,19 @@ def test_what_the_actions_never_show_costs_no_more_than_for_anybody(body: Body, 
     assert both.costs(motion)[0] == pytest.approx(HabitPrior((habit,)).costs(motion)[0], abs=0.5)
     motion.local_rotations[0, 3] = rotations.exp(np.array([0.0, 1.2, 0.9]))
     ahead = habit.log_scale - anybody.log_scale
-    assert HabitPrior((habit,)).costs(motion)[0] > 2.0 * both.costs(motion)[0]
+    assert HabitPrior((habit,)).costs(motion)[0] > both.costs(motion)[0]
     assert both.costs(motion)[0] <= HabitPrior((anybody,)).costs(motion)[0] + ahead + 1e-6
+
+
+def test_far_from_the_habit_each_further_turn_costs_less(body: Body, habit: PoseHabit) -> None:
+    costs = []
+    for angle in (0.0, 0.6, 1.2, 1.8):
+        motion = Motion(np.zeros((1, 3)), habit.centers[None].copy())
+        motion.local_rotations[0, 3] = rotations.exp(np.array([0.0, angle, 0.0]))
+        costs.append(HabitPrior((habit,)).costs(motion)[0])
+    steps = np.diff(costs)
+    assert (steps > 0.0).all()
+    assert steps[0] > steps[1] > steps[2]
 
 
 def test_gradient_of_a_mixture_is_the_slope_of_its_cost(body: Body, habit: PoseHabit) -> None:

@@ -144,11 +144,8 @@ def test_a_lost_leg_is_found_again(dog: Scene) -> None:
     partner = dog.problem.body.symmetry
     assert partner is not None
     collapsed.local_rotations[:, legs[lost]] = partner.mirror_rotations(true.local_rotations)[:, legs[lost]]
-    # Which points are drawn decides: not every drawing brings the leg back in so few steps.
-    problem = replace(dog.problem, rng=np.random.default_rng(0))
-    seen = look_at(problem, collapsed, frame)
+    seen = look_at(dog.problem, collapsed, frame)
     assert seen.lost is not None
-    found = fit_frame(problem, collapsed, frame, steps=12)
     feet = [legs[lost][-1], legs[other][-1]]
 
     def distance(motion: Motion) -> float:
@@ -156,8 +153,13 @@ def test_a_lost_leg_is_found_again(dog: Scene) -> None:
         at = dog.problem.camera.project(forward(skeleton, motion).positions)[0, feet]
         return float(np.linalg.norm(at - places[feet[0]], axis=1).min())
 
-    assert distance(found) < 0.5 * distance(collapsed)
-    assert look_at(dog.problem, found, frame).overlap > seen.overlap + 0.02
+    # Which points are drawn decides: not every drawing brings the leg back in so few steps.
+    drawings = [replace(dog.problem, rng=np.random.default_rng(seed)) for seed in range(6)]
+    found = [fit_frame(problem, collapsed, frame, steps=12) for problem in drawings]
+    back = [motion for motion in found if distance(motion) < 0.5 * distance(collapsed)]
+    assert len(back) >= 4
+    overlaps = [look_at(dog.problem, motion, frame).overlap for motion in back]
+    assert np.median(overlaps) > seen.overlap + 0.02
 
 
 def test_nothing_is_lost_where_the_pose_is_true(dog: Scene) -> None:

@@ -29,14 +29,18 @@ class RotationPrior:
     precision: Array
     """(J, 3, 3) or (T or 1, J, 3, 3) W, 1 / radians^2; see :func:`~.precision.joint_precision`."""
     loss: Loss = field(default_factory=Squared)
+    together: bool = False
+    """rho is taken of the sum over a frame's joints, not of each: the pose as a whole is usual or not."""
 
     def _residuals(self, state: State) -> tuple[Array, Array, Array]:
+        """(T, K, 3) v and W v of the K joints that move, and what the loss is taken of: (T, K) or (T, 1)."""
         moving = state.skeleton.moving
         turned = state.motion.local_rotations[:, moving]
         away = rotations.log(np.swapaxes(self.centers[:, moving], -1, -2) @ turned)
         precision = self.precision[..., moving, :, :]
         pull = (precision @ away[..., None])[..., 0]
-        return away, pull, (away * pull).sum(-1)
+        squared = (away * pull).sum(-1)
+        return away, pull, squared.sum(-1, keepdims=True) if self.together else squared
 
     def cost(self, state: State) -> float:
         return 0.5 * float(self.loss.cost(self._residuals(state)[2]).sum())
@@ -45,7 +49,7 @@ class RotationPrior:
         away, pull, squared = self._residuals(state)
         trust = self.loss.weight(squared)
         slopes = rotations.inverse_right_jacobian(away) @ state.body_axes
-        across = trust[..., None, None] * np.swapaxes(slopes, -1, -2)
+        across = np.broadcast_to(trust, away.shape[:2])[..., None, None] * np.swapaxes(slopes, -1, -2)
         precision = self.precision[..., state.skeleton.moving, :, :]
         blocks = np.zeros((state.frame_count, state.skeleton.block_count, 3, 3))
         blocks[:, state.skeleton.rotation_blocks] = across @ precision @ slopes
