@@ -37,7 +37,7 @@ from .start import in_world_of_best, is_uncertain, search_start
 from .start_choice import distinct_starts
 from .start_poses import start_poses
 from .track import Track, track
-from .whole_clip import FLOW_WEIGHT, fit_whole_clip
+from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 TRACKED_RATE = 12.0
 """Frames a second that the fast quality follows; the rest is interpolated."""
@@ -239,16 +239,17 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
     rounds = ROUNDS[quality]
     if rounds == 0:
         return problem, found
-    found = fit_whole_clip(problem, found.motion, progress, rounds=rounds)
-    cost = _cost(problem, found.motion, progress)
-    recalled = recall_lost_frames(problem, [found.motion], [cost], progress)
+    motion = solve_whole_clip(problem, found.motion, progress, rounds=rounds)
+    cost = _cost(problem, motion, progress)
+    recalled = recall_lost_frames(problem, [motion], [cost], progress)
     if recalled is not None:
         other = _cost(problem, recalled, progress)
-        mixed = cheapest_mix(problem.body, [found.motion, recalled], [cost, other])
-        again = fit_whole_clip(problem, mixed, progress, rounds=rounds)
-        if _cost(problem, again.motion, progress).total < cost.total:
-            found = again
-    found = undo_exchanges(problem, found, progress)
+        mixed = cheapest_mix(problem.body, [motion, recalled], [cost, other])
+        again = solve_whole_clip(problem, mixed, progress, rounds=rounds)
+        other = _cost(problem, again, progress)
+        if other.total < cost.total:
+            motion, cost = again, other
+    found = undo_exchanges(problem, Track(motion, cost.overlap), cost, progress)
     return find_shape(problem, found, progress)
 
 

@@ -20,9 +20,9 @@ WIDE, NARROW = 10.0, 3.0
 
 
 def look_at(problem: Problem, motion: Motion, frame: int, *, sigma: float = NARROW) -> Sight:
-    """Compare a motion of one frame with a frame of the clip."""
+    """Compare a motion of one frame with a frame of the clip, and say which limbs are elsewhere."""
     state = State(problem.body.skeleton, motion)
-    return look(problem, problem.body.skin.at(state, 0), frame, sigma=sigma)
+    return look(problem, problem.body.skin.at(state, 0), frame, sigma=sigma, lost_limbs=True)
 
 
 def fit_frame(
