@@ -32,7 +32,7 @@ from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 STAGE = "left and right"
 MOST_PAIRS = 2
-ROUNDS = 3
+ROUNDS = 2
 STEPS = 5
 """To bring a limb to where the other was seen."""
 FRAMES_AT_ONCE = 50

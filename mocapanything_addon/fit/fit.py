@@ -211,7 +211,10 @@ def track_starts(
     rate = problem.frames.clip.frame_rate
     stride = max(1, round(rate / TRACKED_RATE)) if quality is Quality.FAST else 1
     chosen = _worth_tracking(ranked, TRACKED_STARTS[quality])
-    tracks = [track(problem, start, progress, stride=stride) for start in chosen]
+    followed: list[tuple[Hypothesis, Track]] = []
+    for start in chosen:
+        followed.append((start, track(problem, start, progress, stride=stride, others=followed)))
+    tracks = [found for _, found in followed]
     if len(tracks) == 1:
         return tracks[0]
     costs = [_cost(problem, t.motion, progress) for t in tracks]

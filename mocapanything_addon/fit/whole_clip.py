@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..ik.kinematics import State
+from ..ik.limits.ranges import inside_limits
 from ..ik.motion import Motion
-from ..ik.solve import Term, step
+from ..ik.solve import Term, step_from
 from ..ik.terms.contacts import Contact
 from .evidence.observations import MotionObservations
 from .frame_fit import NARROW
@@ -74,7 +75,7 @@ def solve_whole_clip(
     """
     windows = list(_windows(motion.frame_count, problem.body.skeleton.parameter_count))
     total = rounds * sum(last - first for first, last, _ in windows)
-    result = motion.copy()
+    result = inside_limits(problem.body.skeleton, motion).copy()
     done = 0
     for first, last, kept in windows:
         part = result[first:last]
@@ -118,8 +119,7 @@ def _round(
     ]
     held = np.zeros((count, body.skeleton.parameter_count), bool)
     held[:kept] = True
-    motion, _ = step(body.skeleton, motion, terms, held=held)
-    return motion
+    return step_from(state, terms, held=held)[0]
 
 
 def _flows(

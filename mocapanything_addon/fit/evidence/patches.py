@@ -114,7 +114,8 @@ class _Patches:
         products = np.ones((len(x), 6, x.shape[1]), np.float32)
         # Scharr's kernel sums to 32 for a slope of 1.
         for row, (dx, dy) in enumerate(((1, 0), (0, 1)), start=1):
-            products[:, row] = _at(cv2.Scharr(image, cv2.CV_32F, dx, dy, scale=1.0 / 32.0), x, y)
+            slopes = np.asarray(cv2.Scharr(image, cv2.CV_32F, dx, dy, scale=1.0 / 32.0), np.float32)
+            products[:, row] = _at(slopes, x, y)
         np.multiply(products[:, 1:2], products[:, 1:3], out=products[:, 3:5])
         np.square(products[:, 2], out=products[:, 5])
         return cls(x, y, _at(image, x, y), weights, products)
