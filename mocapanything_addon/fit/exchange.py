@@ -13,7 +13,7 @@ where both limbs look alike (dynamic programming).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, combinations
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,14 +106,16 @@ def undo_exchanges(problem: Problem, track: Track, cost: ClipCost, progress: Pro
     pairs = limb_pairs(body)[:MOST_PAIRS]
     if not pairs or track.motion.frame_count < 2:
         return track
-    versions = [track.motion]
-    for chosen in chain.from_iterable(combinations(pairs, n + 1) for n in range(len(pairs))):
-        other = exchanged_in_image(problem, track.motion, chosen, progress)
-        versions.append(solve_whole_clip(problem, other, progress, rounds=ROUNDS))
-    costs = [cost, *(_cost(problem, motion, progress) for motion in versions[1:])]
-    mixed = cheapest_mix(body, versions, costs)
-    if np.array_equal(mixed.local_rotations, track.motion.local_rotations):
-        return track
+    versions, costs, mixed = [track.motion], [cost], track.motion
+    for count in range(1, len(pairs) + 1):
+        for chosen in combinations(pairs, count):
+            other = exchanged_in_image(problem, track.motion, chosen, progress)
+            versions.append(solve_whole_clip(problem, other, progress, rounds=ROUNDS))
+            costs.append(_cost(problem, versions[-1], progress))
+        mixed = cheapest_mix(body, versions, costs)
+        # Where no pair alone is better traded, neither are several at once.
+        if np.array_equal(mixed.local_rotations, track.motion.local_rotations):
+            return track
     candidate = solve_whole_clip(problem, mixed, progress, rounds=ROUNDS)
     reached = _cost(problem, candidate, progress)
     return Track(candidate, reached.overlap) if reached.total < CLEARLY_BETTER * cost.total else track

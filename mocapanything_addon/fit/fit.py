@@ -43,6 +43,8 @@ TRACKED_RATE = 12.0
 """Frames a second that the fast quality follows; the rest is interpolated."""
 TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 3, Quality.BEST: 5}
 ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
+FEWEST_ROUNDS = 3
+"""After lost frames were found: the rest of the clip is solved already."""
 RIVAL = 0.05
 """A heading this much less likely than the best is not worth tracking."""
 POOR_OVERLAP = 0.6
@@ -248,7 +250,7 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
     if recalled is not None:
         other = _cost(problem, recalled, progress)
         mixed = cheapest_mix(problem.body, [motion, recalled], [cost, other])
-        again = solve_whole_clip(problem, mixed, progress, rounds=rounds)
+        again = solve_whole_clip(problem, mixed, progress, rounds=max(FEWEST_ROUNDS, rounds // 2))
         other = _cost(problem, again, progress)
         if other.total < cost.total:
             motion, cost = again, other

@@ -20,7 +20,7 @@ from .problem import Problem, Progress
 from .track import Track
 from .whole_clip import fit_whole_clip, solve_whole_clip
 
-TIMES = 2
+TIMES = 3
 SOFTER = 0.3
 """Share of the pull that is left where the rig has no Actions."""
 
