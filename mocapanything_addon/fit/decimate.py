@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import fast_simplification
 import numpy as np
@@ -35,6 +36,17 @@ class FitMesh:
     """(F,) the joint that moves most of the triangle."""
     joint_share: NDArray[np.float64]
     """(J,) share of the surface's area that each joint moves; sums to 1."""
+
+    @cached_property
+    def area(self) -> float:
+        """Of the whole surface, armature units squared."""
+        corners = self.vertices[self.faces]
+        double = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        return 0.5 * float(np.linalg.norm(double, axis=1).sum())
+
+    def area_of(self, joints: NDArray[np.intp]) -> float:
+        """Of the surface that some joints move, armature units squared."""
+        return self.area * float(self.joint_share[joints].sum())
 
 
 def decimate(rig: Rig, target_vertices: int = TARGET_VERTICES) -> FitMesh:

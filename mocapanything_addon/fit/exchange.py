@@ -13,7 +13,7 @@ where both limbs look alike (dynamic programming).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, combinations
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,11 @@ from .combine import cheapest_mix
 from .limbs import LimbPair, limb_pairs
 from .problem import Problem, Progress
 from .track import Track
-from .whole_clip import FLOW_WEIGHT, fit_whole_clip
+from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 STAGE = "left and right"
 MOST_PAIRS = 2
-ROUNDS = 3
+ROUNDS = 2
 STEPS = 5
 """To bring a limb to where the other was seen."""
 FRAMES_AT_ONCE = 50
@@ -92,24 +92,33 @@ def _exchanged_in_image(
     return motion
 
 
-def undo_exchanges(problem: Problem, track: Track, progress: Progress) -> Track:
+def undo_exchanges(problem: Problem, track: Track, cost: ClipCost, progress: Progress) -> Track:
     """Trade the limbs of every set of pairs, in the whole clip or parts of it; keep what explains the clip
-    better."""
+    better.
+
+    Args:
+        problem: The capture.
+        track: The fitted motion.
+        cost: What it costs, with the flow weighted as over the whole clip.
+        progress: Told several times a second.
+    """
     body = problem.body
     pairs = limb_pairs(body)[:MOST_PAIRS]
     if not pairs or track.motion.frame_count < 2:
         return track
-    versions = [track.motion]
-    for chosen in chain.from_iterable(combinations(pairs, n + 1) for n in range(len(pairs))):
-        other = exchanged_in_image(problem, track.motion, chosen, progress)
-        versions.append(fit_whole_clip(problem, other, progress, rounds=ROUNDS).motion)
-    costs = [_cost(problem, motion, progress) for motion in versions]
-    mixed = cheapest_mix(body, versions, costs)
-    if np.array_equal(mixed.local_rotations, track.motion.local_rotations):
-        return track
-    candidate = fit_whole_clip(problem, mixed, progress, rounds=ROUNDS)
-    cost = _cost(problem, candidate.motion, progress)
-    return candidate if cost.total < CLEARLY_BETTER * costs[0].total else track
+    versions, costs, mixed = [track.motion], [cost], track.motion
+    for count in range(1, len(pairs) + 1):
+        for chosen in combinations(pairs, count):
+            other = exchanged_in_image(problem, track.motion, chosen, progress)
+            versions.append(solve_whole_clip(problem, other, progress, rounds=ROUNDS))
+            costs.append(_cost(problem, versions[-1], progress))
+        mixed = cheapest_mix(body, versions, costs)
+        # Where no pair alone is better traded, neither are several at once.
+        if np.array_equal(mixed.local_rotations, track.motion.local_rotations):
+            return track
+    candidate = solve_whole_clip(problem, mixed, progress, rounds=ROUNDS)
+    reached = _cost(problem, candidate, progress)
+    return Track(candidate, reached.overlap) if reached.total < CLEARLY_BETTER * cost.total else track
 
 
 def _cost(problem: Problem, motion: Motion, progress: Progress) -> ClipCost:

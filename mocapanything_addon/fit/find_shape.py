@@ -26,7 +26,7 @@ from .shape_derivatives import ShapeDerivatives
 from .sight import look
 from .terms import EVIDENCE_SIGMA, place_terms
 from .track import Track
-from .whole_clip import FLOW_WEIGHT, fit_whole_clip
+from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 Array = NDArray[np.float64]
 STAGE = "build"
@@ -69,18 +69,20 @@ def find_shape(problem: Problem, found: Track, progress: Progress) -> tuple[Prob
     if not len(frames):
         return problem, found
     parts = BodyParts.of_body(problem.body)
-    shape, here, better = np.zeros(parts.parameter_count), problem, found
+    shape, here, motion = np.zeros(parts.parameter_count), problem, found.motion
     for number in range(STEPS):
-        shape = _step(here, parts, shape, better.motion, frames, progress)
+        shape = _step(here, parts, shape, motion, frames, progress)
         if number == 0 and np.abs(shape).max() < NOTEWORTHY:
             return problem, found
         here = replace(problem, body=parts.reshaped(shape))
-        better = fit_whole_clip(here, better.motion, progress, rounds=ROUNDS)
+        motion = solve_whole_clip(here, motion, progress, rounds=ROUNDS)
     before, after = (
-        clip_cost(p, t.motion, progress, stage=STAGE, flow_weight=FLOW_WEIGHT).total
-        for p, t in ((problem, found), (here, better))
+        clip_cost(p, m, progress, stage=STAGE, flow_weight=FLOW_WEIGHT)
+        for p, m in ((problem, found.motion), (here, motion))
     )
-    return (here, better) if after < CLEARLY_BETTER * before else (problem, found)
+    if after.total < CLEARLY_BETTER * before.total:
+        return here, Track(motion, after.overlap)
+    return problem, found
 
 
 def _telling_frames(problem: Problem, found: Track) -> NDArray[np.intp]:

@@ -37,12 +37,14 @@ from .start import in_world_of_best, is_uncertain, search_start
 from .start_choice import distinct_starts
 from .start_poses import start_poses
 from .track import Track, track
-from .whole_clip import FLOW_WEIGHT, fit_whole_clip
+from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 TRACKED_RATE = 12.0
 """Frames a second that the fast quality follows; the rest is interpolated."""
 TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 3, Quality.BEST: 5}
 ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
+FEWEST_ROUNDS = 3
+"""After lost frames were found: the rest of the clip is solved already."""
 RIVAL = 0.05
 """A heading this much less likely than the best is not worth tracking."""
 POOR_OVERLAP = 0.6
@@ -211,7 +213,10 @@ def track_starts(
     rate = problem.frames.clip.frame_rate
     stride = max(1, round(rate / TRACKED_RATE)) if quality is Quality.FAST else 1
     chosen = _worth_tracking(ranked, TRACKED_STARTS[quality])
-    tracks = [track(problem, start, progress, stride=stride) for start in chosen]
+    followed: list[tuple[Hypothesis, Track]] = []
+    for start in chosen:
+        followed.append((start, track(problem, start, progress, stride=stride, others=followed)))
+    tracks = [found for _, found in followed]
     if len(tracks) == 1:
         return tracks[0]
     costs = [_cost(problem, t.motion, progress) for t in tracks]
@@ -239,16 +244,17 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
     rounds = ROUNDS[quality]
     if rounds == 0:
         return problem, found
-    found = fit_whole_clip(problem, found.motion, progress, rounds=rounds)
-    cost = _cost(problem, found.motion, progress)
-    recalled = recall_lost_frames(problem, [found.motion], [cost], progress)
+    motion = solve_whole_clip(problem, found.motion, progress, rounds=rounds)
+    cost = _cost(problem, motion, progress)
+    recalled = recall_lost_frames(problem, [motion], [cost], progress)
     if recalled is not None:
         other = _cost(problem, recalled, progress)
-        mixed = cheapest_mix(problem.body, [found.motion, recalled], [cost, other])
-        again = fit_whole_clip(problem, mixed, progress, rounds=rounds)
-        if _cost(problem, again.motion, progress).total < cost.total:
-            found = again
-    found = undo_exchanges(problem, found, progress)
+        mixed = cheapest_mix(problem.body, [motion, recalled], [cost, other])
+        again = solve_whole_clip(problem, mixed, progress, rounds=max(FEWEST_ROUNDS, rounds // 2))
+        other = _cost(problem, again, progress)
+        if other.total < cost.total:
+            motion, cost = again, other
+    found = undo_exchanges(problem, Track(motion, cost.overlap), cost, progress)
     return find_shape(problem, found, progress)
 
 

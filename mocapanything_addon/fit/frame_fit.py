@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..ik.kinematics import State
+from ..ik.limits.ranges import inside_limits
 from ..ik.motion import Motion
-from ..ik.solve import Term, step
+from ..ik.solve import Term, step_from
 from .lost_limbs import lost_limb_terms
 from .problem import Problem
 from .sight import Sight, look
@@ -20,9 +21,13 @@ WIDE, NARROW = 10.0, 3.0
 
 
 def look_at(problem: Problem, motion: Motion, frame: int, *, sigma: float = NARROW) -> Sight:
-    """Compare a motion of one frame with a frame of the clip."""
-    state = State(problem.body.skeleton, motion)
-    return look(problem, problem.body.skin.at(state, 0), frame, sigma=sigma)
+    """Compare a motion of one frame with a frame of the clip, and say which limbs are elsewhere."""
+    return look_from(problem, State(problem.body.skeleton, motion), frame, sigma=sigma)
+
+
+def look_from(problem: Problem, state: State, frame: int, *, sigma: float) -> Sight:
+    """As :func:`look_at`, for a state of one frame."""
+    return look(problem, problem.body.skin.at(state, 0), frame, sigma=sigma, lost_limbs=True)
 
 
 def fit_frame(
@@ -52,12 +57,14 @@ def fit_frame(
         *correspondence_terms(problem, frames),
         *extra,
     ]
+    motion = inside_limits(problem.body.skeleton, motion)
     for sigma in np.linspace(*widths, steps):
-        sight = look_at(problem, motion, frame, sigma=float(sigma))
+        state = State(problem.body.skeleton, motion)
+        sight = look_from(problem, state, frame, sigma=float(sigma))
         terms = list(standing)
         if sight.silhouette is not None:
             terms += place_terms(problem, [(0, frame, sight.silhouette)])
         if sight.lost is not None:
             terms += lost_limb_terms(problem, frame, sight.lost)
-        motion, _ = step(problem.body.skeleton, motion, terms)
+        motion, _ = step_from(state, terms)
     return motion

@@ -31,6 +31,8 @@ SMALLEST_PART = 40
 MOST_PARTS = 3
 SMALLEST_LIMB, LARGEST_LIMB = 0.004, 0.25
 """Share of the surface that hangs on a limb; the rest is trunk, or too small to be missed."""
+USUAL = 0.25
+"""Share of its surface that a convex body shows on average (Cauchy)."""
 UNSEEN = 0.6
 """A limb that shows less than this share of what such a limb usually shows is missing."""
 REACH = 1.15
@@ -78,8 +80,13 @@ def find_lost_limbs(
     Returns:
         None where nothing is missing.
     """
+    uncovered = subject & trusted & ~rendering.mask
+    if np.count_nonzero(uncovered) < SMALLEST_PART:
+        return None
     near = cv2.dilate(rendering.mask.astype(np.uint8), np.ones((2 * GAP + 1, 2 * GAP + 1), np.uint8))
-    bare = (subject & trusted & (near == 0)).astype(np.uint8)
+    bare = (uncovered & (near == 0)).astype(np.uint8)
+    if np.count_nonzero(bare) < SMALLEST_PART:
+        return None
     count, labels, parts, _ = cv2.connectedComponentsWithStats(bare, connectivity=8)
     order = [k for k in range(1, count) if parts[k, cv2.CC_STAT_AREA] >= SMALLEST_PART]
     if not order:
@@ -90,7 +97,7 @@ def find_lost_limbs(
     missing = [
         c
         for c in limb_chains(problem.body)
-        if visible_area[c].sum() < UNSEEN * _usual_area(problem.body, c) * per_unit**2
+        if visible_area[c].sum() < UNSEEN * USUAL * problem.body.mesh.area_of(c) * per_unit**2
     ]
     joints: list[int] = []
     wanted: list[NDArray[np.float64]] = []
@@ -141,14 +148,6 @@ def limb_chains(body: Body) -> list[NDArray[np.intp]]:
 
 def _length(body: Body, chain: NDArray[np.intp]) -> float:
     return float(np.linalg.norm(np.diff(body.skeleton.rest_positions[chain], axis=0), axis=1).sum())
-
-
-def _usual_area(body: Body, chain: NDArray[np.intp]) -> float:
-    """A convex body shows a quarter of its surface on average (Cauchy); armature units squared."""
-    corners = body.mesh.vertices[body.mesh.faces]
-    double = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    whole = 0.5 * float(np.linalg.norm(double, axis=1).sum())
-    return 0.25 * whole * float(body.mesh.joint_share[chain].sum())
 
 
 def _nearest_limb(

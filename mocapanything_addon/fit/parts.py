@@ -26,8 +26,9 @@ class PartMap:
     @classmethod
     def of(cls, rendering: Rendering, face_joints: NDArray[np.int32], crop: Crop) -> PartMap:
         """From a rendering in a window; ``face_joints`` (F,): the joint each triangle moves with."""
-        joints = np.where(rendering.mask, face_joints[np.maximum(rendering.triangles, 0)], NOTHING)
-        return cls(joints.astype(np.int16), crop)
+        # Triangle -1, where nothing is, is the last of these.
+        joints = np.append(face_joints, NOTHING).astype(np.int16)
+        return cls(joints[rendering.triangles], crop)
 
     def within(self, crop: Crop) -> NDArray[np.int16]:
         """The same in another window of the image."""

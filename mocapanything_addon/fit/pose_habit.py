@@ -5,6 +5,7 @@ which joints do so together."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,12 @@ class PoseHabit:
         centers = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
         return cls(joints, centers, precision.reshape(3 * len(joints), -1))
 
-    @property
+    @cached_property
+    def root(self) -> NDArray[np.float64]:
+        """(3 N, 3 N) R with R^T R the precision."""
+        return np.ascontiguousarray(np.linalg.cholesky(self.precision).T)
+
+    @cached_property
     def log_scale(self) -> float:
         """Half the log determinant of the precision: how far a narrow Gaussian is ahead at its centre."""
         return 0.5 * float(np.linalg.slogdet(self.precision)[1])
@@ -125,7 +131,7 @@ class HabitPrior:
         rows = np.zeros((3 * count, system.parameter_count))
         for habit, away, share in zip(self.habits, aways, shares, strict=True):
             slopes = rotations.inverse_right_jacobian(away) @ state.body_axes[:, places]
-            root = np.sqrt(self.stiffer) * np.linalg.cholesky(habit.precision).T
+            root = np.sqrt(self.stiffer) * habit.root
             by_joint = np.ascontiguousarray(root.reshape(3 * count, count, 3).swapaxes(0, 1))
             for frame in np.flatnonzero(share > NO_SHARE):
                 part = np.sqrt(share[frame])

@@ -59,7 +59,7 @@ class GLRasterizer:
             self._vertex_array = self._gl.vertex_array(
                 self._program, [(self._buffer, "3f 3f", "position", "color")]
             )
-        self._targets: dict[int, moderngl.Framebuffer] = {}
+        self._targets: dict[tuple[int, bool], moderngl.Framebuffer] = {}
 
     def draw(
         self,
@@ -78,7 +78,7 @@ class GLRasterizer:
                 self._buffer.orphan(data.nbytes)
             self._buffer.write(data)
             self._program["projection"].write(projection.T.astype("f4").tobytes())  # type: ignore[union-attr]
-            target = self._target(size)
+            target = self._target(size, corner_colors is not None)
             target.use()
             gl.clear(0.0, 0.0, 0.0, 0.0)
             gl.enable_only(moderngl.DEPTH_TEST)
@@ -90,11 +90,11 @@ class GLRasterizer:
                 image = image.reshape(size, size, 3)
         return ids.reshape(size, size, 4), image
 
-    def _target(self, size: int) -> moderngl.Framebuffer:
-        if size not in self._targets:
+    def _target(self, size: int, has_color: bool) -> moderngl.Framebuffer:
+        if (size, has_color) not in self._targets:
             gl = self._gl
-            self._targets[size] = gl.framebuffer(
-                [gl.texture((size, size), 4, dtype="f4"), gl.texture((size, size), 4)],
-                gl.depth_renderbuffer((size, size)),
-            )
-        return self._targets[size]
+            images = [gl.texture((size, size), 4, dtype="f4")]
+            if has_color:
+                images.append(gl.texture((size, size), 4))
+            self._targets[size, has_color] = gl.framebuffer(images, gl.depth_renderbuffer((size, size)))
+        return self._targets[size, has_color]

@@ -18,7 +18,7 @@ from .body import Body
 from .expected_pose import ExpectedPose
 from .problem import Problem, Progress
 from .track import Track
-from .whole_clip import fit_whole_clip
+from .whole_clip import fit_whole_clip, solve_whole_clip
 
 TIMES = 3
 SOFTER = 0.3
@@ -38,11 +38,13 @@ def settle(problem: Problem, found: Track, progress: Progress, *, rounds: int) -
     Returns:
         The problem with the expected pose that was used last, and the motion.
     """
-    given = problem.expected
-    for _ in range(TIMES):
-        problem = problem.with_expected(about_own_mean(problem.body, given, found.motion))
-        found = fit_whole_clip(problem, found.motion, progress, rounds=max(2, rounds // 2))
-    return problem, found
+    given, rounds = problem.expected, max(2, rounds // 2)
+    motion = found.motion
+    for _ in range(TIMES - 1):
+        problem = problem.with_expected(about_own_mean(problem.body, given, motion))
+        motion = solve_whole_clip(problem, motion, progress, rounds=rounds)
+    problem = problem.with_expected(about_own_mean(problem.body, given, motion))
+    return problem, fit_whole_clip(problem, motion, progress, rounds=rounds)
 
 
 def about_own_mean(body: Body, expected: ExpectedPose, motion: Motion) -> ExpectedPose:

@@ -37,13 +37,13 @@ class Sight:
     overlap: float
     """Intersection over union of the posed mesh and the mask, inside the image; 0 without a subject."""
     lost: LostJoints | None
-    """Joints of limbs that should be elsewhere; None where nothing is missing."""
+    """Joints of limbs that should be elsewhere; None where nothing is missing, or was not looked for."""
     visible_area: NDArray[np.float64]
     """(J,) how much of each joint's own surface is visible and on the subject, the fit's pixels squared."""
     parts: PartMap
 
 
-def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sight:
+def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float, lost_limbs: bool = False) -> Sight:
     """Draw the body and gather what can be compared.
 
     Args:
@@ -51,6 +51,7 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
         posed: The skin in the pose to look at.
         frame: Which frame of the clip it is compared with.
         sigma: Robust width of the silhouette, the fit's pixels.
+        lost_limbs: Look for these too.
     """
     body, frames = problem.body, problem.frames
     vertices = posed.vertices.astype(np.float64)
@@ -75,13 +76,16 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float) -> Sig
         rng=problem.rng,
     )
     area = _visible_area(problem, rendering, mask)
+    lost = None
+    if lost_limbs:
+        lost = find_lost_limbs(problem, posed.positions, rendering, crop, mask, trusted, area)
     return Sight(
         frame=frame,
         points=points[on],
         pixels=to_source(at[on], crop),
         silhouette=silhouette,
         overlap=outline_overlap(drawn, mask, trusted),
-        lost=find_lost_limbs(problem, posed.positions, rendering, crop, mask, trusted, area),
+        lost=lost,
         visible_area=area / (crop.scale * problem.pixel[frame]) ** 2,
         parts=parts,
     )
@@ -113,6 +117,17 @@ def motion_between(
         total_weight=total_weight,
         expected=expected,
     )
+
+
+def overlap_at(problem: Problem, posed: PosedSkin, frame: int) -> float:
+    """Overlap of the outlines alone, as :class:`Sight` has it."""
+    frames = problem.frames
+    if not frames.has_subject[frame]:
+        return 0.0
+    vertices = posed.vertices.astype(np.float64)
+    level, crop = frames.window(frame, problem.camera.project(vertices))
+    drawn = frames.seen_of(problem.body.render(vertices, problem.camera, crop).mask, frame, crop)
+    return outline_overlap(drawn, frames.mask(frame, level), frames.trusted(frame, level))
 
 
 def outline_overlap(

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ..ik import rotations
 from ..ik.kinematics import State
+from ..ik.limits.ranges import inside_limits
 from ..ik.motion import Motion
-from ..ik.solve import Term, step
+from ..ik.solve import Term, step_from
 from .align import align
 from .evidence.observations import PlaceObservations
-from .frame_fit import NARROW, fit_frame, look_at
+from .frame_fit import NARROW, fit_frame, look_at, look_from
 from .hypothesis import Hypothesis
 from .lost_limbs import lost_limb_terms
 from .problem import Problem, Progress
@@ -25,7 +26,7 @@ from .terms import expected_pose_terms, near_terms, place_terms, turned_on
 
 STAGE = "tracking"
 START_STEPS = 6
-STEPS = 5
+STEPS = 4
 MOMENTUM = 0.9
 """Share of the last frame's velocity that the next starts with."""
 CARRY_STEPS = 2
@@ -39,6 +40,8 @@ FLOW_WEIGHT = 4.0
 outline."""
 CARRIED_WIDTH = 6.0
 """The fit's pixels: a point that moved farther off than this loses its say."""
+SAME_TURN, SAME_SHIFT = 0.06, 0.02
+"""Root mean square over the joints, radians, and body sizes: poses nearer than this to each other are one."""
 LOST_OVERLAP = 0.35
 """Below this the body is laid over the mask anew before it is fitted."""
 
@@ -54,9 +57,18 @@ class Track:
 
 
 def track(
-    problem: Problem, start: Hypothesis, progress: Progress, *, stride: int = 1, steps: int = STEPS
+    problem: Problem,
+    start: Hypothesis,
+    progress: Progress,
+    *,
+    stride: int = 1,
+    steps: int = STEPS,
+    others: Sequence[tuple[Hypothesis, Track]] = (),
 ) -> Track:
     """Follow the subject through the whole clip.
+
+    What was tracked before is not tracked again: where another track came through a frame the same way and in
+    the same pose, the two go on together.
 
     Args:
         problem: The capture.
@@ -64,6 +76,7 @@ def track(
         progress: Told after every frame.
         stride: 2 follows every other frame and interpolates between them.
         steps: Looks a frame.
+        others: Starts, and what was tracked from them with the same stride.
     """
     count = problem.frames.count
     poses: dict[int, Motion] = {}
@@ -78,7 +91,7 @@ def track(
         pose, before, seconds_before = first, None, 0.0
         sight = look_at(problem, first, start.frame)
         poses[start.frame], overlap[start.frame] = first, sight.overlap
-        for previous, frame in itertools.pairwise(order):
+        for number, (previous, frame) in enumerate(itertools.pairwise(order), 2):
             progress(STAGE, done, total)
             done += 1
             seconds = problem.seconds(previous, frame)
@@ -88,8 +101,34 @@ def track(
             moved, sight = follow(problem, sight, guess, frame, seconds, steps)
             poses[frame], overlap[frame] = moved, sight.overlap
             pose, before, seconds_before = moved, pose, seconds
+            met = _met(problem, others, moved, frame, forwards=order is forward)
+            if met is not None:
+                for later in order[number:]:
+                    poses[later], overlap[later] = met.motion[later : later + 1], met.overlap[later]
+                done += len(order) - number
+                break
     progress(STAGE, total, total)
     return Track(_filled(poses, count, problem), _filled_values(overlap, sorted(poses), count))
+
+
+def _met(
+    problem: Problem,
+    others: Sequence[tuple[Hypothesis, Track]],
+    pose: Motion,
+    frame: int,
+    *,
+    forwards: bool,
+) -> Track | None:
+    """The track that came through a frame the same way, in the same pose."""
+    moving = problem.body.skeleton.moving
+    for start, other in others:
+        if (frame > start.frame) if forwards else (frame < start.frame):
+            there = other.motion[frame : frame + 1]
+            turns = rotations.angle_between(pose.local_rotations[:, moving], there.local_rotations[:, moving])
+            shift = np.linalg.norm(pose.root_translation - there.root_translation)
+            if np.sqrt(np.square(turns).mean()) < SAME_TURN and shift < SAME_SHIFT * problem.body.size:
+                return other
+    return None
 
 
 def follow(
@@ -112,33 +151,34 @@ def follow(
         *near_terms(problem, guess, seconds),
         *expected_pose_terms(problem, np.array([frame]), stiffer=STIFFER),
     ]
+    state = State(body.skeleton, inside_limits(body.skeleton, guess))
     if len(sight.points):
-        state = State(body.skeleton, guess)
         flow = motion_between(problem, state, sight, frame, 0, total_weight=FLOW_WEIGHT)
         carried = PlaceObservations(
             sight.points, sight.pixels + flow.displacements, flow.weights, None, CARRIED_WIDTH, flow.roots
         )
         flow_terms = place_terms(problem, [(0, frame, carried)])
         for _ in range(CARRY_STEPS):
-            guess, _ = step(body.skeleton, guess, [*standing, *flow_terms])
+            state = State(body.skeleton, step_from(state, [*standing, *flow_terms])[0])
         standing += flow_terms
-    seen = look_at(problem, guess, frame, sigma=WIDE)
+    seen = look_from(problem, state, frame, sigma=WIDE)
     if seen.overlap < LOST_OVERLAP:
-        aligned, overlap = align(problem, guess, frame)
+        aligned, overlap = align(problem, state.motion, frame)
         if overlap > seen.overlap:
             # The flow led astray, or there was none: what it says of this frame is worthless.
             near = near_terms(problem, aligned, seconds)
             standing = [*near, *expected_pose_terms(problem, np.array([frame]), stiffer=STIFFER)]
-            guess, seen = aligned, look_at(problem, aligned, frame, sigma=WIDE)
+            state = State(body.skeleton, inside_limits(body.skeleton, aligned))
+            seen = look_from(problem, state, frame, sigma=WIDE)
     for i in range(steps):
         terms = list(standing)
         if seen.silhouette is not None:
             terms += place_terms(problem, [(0, frame, seen.silhouette)])
         if seen.lost is not None:
             terms += lost_limb_terms(problem, frame, seen.lost)
-        guess, _ = step(body.skeleton, guess, terms)
-        seen = look_at(problem, guess, frame, sigma=WIDE if i + 1 < steps // 2 else NARROW)
-    return guess, seen
+        state = State(body.skeleton, step_from(state, terms)[0])
+        seen = look_from(problem, state, frame, sigma=WIDE if i + 1 < steps // 2 else NARROW)
+    return state.motion, seen
 
 
 def _order(first: int, last: int, stride: int) -> list[int]:

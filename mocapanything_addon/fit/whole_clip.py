@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..ik.kinematics import State
+from ..ik.limits.ranges import inside_limits
 from ..ik.motion import Motion
-from ..ik.solve import Term, step
+from ..ik.solve import Term, step_from
 from ..ik.terms.contacts import Contact
 from .evidence.observations import MotionObservations
 from .frame_fit import NARROW
 from .problem import Problem, Progress
-from .sight import Sight, look, motion_between
+from .sight import Sight, look, motion_between, overlap_at
 from .terms import (
     contact_terms,
     correspondence_terms,
@@ -45,6 +46,24 @@ def fit_whole_clip(
     rounds: int = ROUNDS,
     contacts: Sequence[Contact] = (),
 ) -> Track:
+    """As :func:`solve_whole_clip`, and how well each frame fits then."""
+    result = solve_whole_clip(problem, motion, progress, rounds=rounds, contacts=contacts)
+    state = State(problem.body.skeleton, result)
+    overlap = np.zeros(motion.frame_count)
+    for frame in range(motion.frame_count):
+        progress(STAGE, motion.frame_count, motion.frame_count)
+        overlap[frame] = overlap_at(problem, problem.body.skin.at(state, frame), frame)
+    return Track(result, overlap)
+
+
+def solve_whole_clip(
+    problem: Problem,
+    motion: Motion,
+    progress: Progress,
+    *,
+    rounds: int = ROUNDS,
+    contacts: Sequence[Contact] = (),
+) -> Motion:
     """Improve a tracked motion.
 
     Args:
@@ -56,8 +75,7 @@ def fit_whole_clip(
     """
     windows = list(_windows(motion.frame_count, problem.body.skeleton.parameter_count))
     total = rounds * sum(last - first for first, last, _ in windows)
-    result = motion.copy()
-    overlap = np.zeros(motion.frame_count)
+    result = inside_limits(problem.body.skeleton, motion).copy()
     done = 0
     for first, last, kept in windows:
         part = result[first:last]
@@ -67,12 +85,7 @@ def fit_whole_clip(
             done += last - first
         result.root_translation[first + kept : last] = part.root_translation[kept:]
         result.local_rotations[first + kept : last] = part.local_rotations[kept:]
-    state = State(problem.body.skeleton, result)
-    for frame in range(motion.frame_count):
-        progress(STAGE, total, total)
-        posed = problem.body.skin.at(state, frame)
-        overlap[frame] = look(problem, posed, frame, sigma=NARROW).overlap
-    return Track(result, overlap)
+    return result
 
 
 def _round(
@@ -106,8 +119,7 @@ def _round(
     ]
     held = np.zeros((count, body.skeleton.parameter_count), bool)
     held[:kept] = True
-    motion, _ = step(body.skeleton, motion, terms, held=held)
-    return motion
+    return step_from(state, terms, held=held)[0]
 
 
 def _flows(

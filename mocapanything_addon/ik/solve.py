@@ -135,11 +135,20 @@ def step(
         settings: None: the defaults.
         held: (T, P) unknowns that keep their value.
     """
+    return step_from(State(skeleton, inside_limits(skeleton, motion)), terms, settings, held)
+
+
+def step_from(
+    state: State,
+    terms: Sequence[Term],
+    settings: SolveSettings | None = None,
+    held: NDArray[np.bool_] | None = None,
+) -> tuple[Motion, StepReport]:
+    """As :func:`step`, from a state inside its ranges, such as one that its evidence was gathered at."""
     settings = settings or SolveSettings()
-    state = State(skeleton, inside_limits(skeleton, motion))
     system, costs = linearise(state, terms)
     change, _ = _limited_step(state, system, settings, settings.damping, held)
-    turns = np.repeat(~skeleton.block_translates, 3)
+    turns = np.repeat(~state.skeleton.block_translates, 3)
     report = StepReport(
         sum(costs),
         costs,

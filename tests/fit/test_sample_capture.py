@@ -21,10 +21,11 @@ from mocapanything_addon.fit.hypothesis import Hypothesis
 from mocapanything_addon.fit.lost_limbs import limb_chains
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.residual import joint_residual
+from mocapanything_addon.fit.sight import overlap_at
 from mocapanything_addon.fit.start import search_start
 from mocapanything_addon.fit.track import Track, track
 from mocapanything_addon.fit.whole_clip import fit_whole_clip
-from mocapanything_addon.ik.kinematics import forward
+from mocapanything_addon.ik.kinematics import State, forward
 from mocapanything_addon.ik.motion import Motion
 from mocapanything_addon.ik.rotations import angle_between, matrix_from_quaternion
 from mocapanything_addon.jobs.settings import CaptureSettings, Quality
@@ -107,6 +108,18 @@ def test_travel_is_the_way_the_dog_went(dog: Scene) -> None:
 def test_tracking_covers_the_dog(dog: Scene) -> None:
     assert dog.tracked.overlap.mean() > 0.85
     assert np.isfinite(dog.tracked.motion.local_rotations).all()
+
+
+def test_tracks_that_meet_go_on_as_one(dog: Scene) -> None:
+    start = dog.ranked[0]
+    frame = start.frame + (1 if start.frame < FRAMES // 2 else -1)
+    beside = replace(start, frame=frame, pose=dog.tracked.motion[frame : frame + 1])
+    together = track(dog.problem, beside, silent, others=[(start, dog.tracked)]).motion
+    apart = track(dog.problem, beside, silent).motion
+    for end in (0, -1):
+        found = dog.tracked.motion.local_rotations[end]
+        assert np.array_equal(together.local_rotations[end], found)
+        assert not np.array_equal(apart.local_rotations[end], found)
 
 
 def test_camera_is_found_to_look_down(dog: Scene) -> None:
@@ -195,6 +208,12 @@ def test_confidence_is_higher_where_the_dog_is_seen(dog: Scene) -> None:
 
 def overlap(problem: Problem, motion: Motion) -> np.ndarray:
     return np.array([look_at(problem, motion[t : t + 1], t).overlap for t in range(FRAMES)])
+
+
+def test_the_overlap_alone_is_that_of_a_whole_look(dog: Scene) -> None:
+    state = State(dog.problem.body.skeleton, dog.true_motion)
+    alone = [overlap_at(dog.problem, dog.problem.body.skin.at(state, t), t) for t in range(FRAMES)]
+    np.testing.assert_allclose(alone, overlap(dog.problem, dog.true_motion))
 
 
 def test_the_same_seed_gives_the_same_track(dog: Scene) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 RADIUS, EVERY = 7, 2
 """Pixels around the middle of a patch, and which of them are compared."""
-WIDER = (4.0, 3.0, 2.0, 1.0, 1.0)
+WIDER = (4.0, 3.0, 2.0, 1.0)
 """How much larger the noise is taken in each step: far from its place, all of a patch differs."""
 LONGEST_STEP = 2.0
 """Pixels."""
@@ -29,8 +29,16 @@ LARGEST_NOISE = 2.5
 """Of ``NOISE``: where pixels begin to lose their say."""
 SAME = 0.5
 """Pixels: guesses nearer than this to the first one are not tried."""
+FOUND = 0.2
+"""Misfit up to which a patch is where the first guess led, and no other is tried."""
 STIFFNESS = 0.4
 """Squared grey levels a pixel: keeps patches without texture where they are."""
+
+
+_side = slice(-RADIUS, RADIUS + 1, EVERY)
+_DOWN, _ACROSS = np.mgrid[_side, _side].reshape(2, -1).astype(np.float32)
+_NEAR = np.exp(-(_ACROSS**2 + _DOWN**2) / (2.0 * (0.5 * RADIUS) ** 2))
+"""(P,) pixels of a patch from its middle, and what each weighs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +76,8 @@ def follow_patches(
     patches = _Patches.cut(source, places, parts)
     best = patches.found_in(target, guesses[0])
     for guess in guesses[1:]:
-        other = np.flatnonzero(np.linalg.norm(guess - guesses[0], axis=1) > SAME)
+        apart = np.linalg.norm(guess - guesses[0], axis=1)
+        other = np.flatnonzero((apart > SAME) & (best.misfit > FOUND))
         if not len(other):
             continue
         found = patches[other].found_in(target, guess[other])
@@ -87,49 +96,44 @@ class _Patches:
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     grey: NDArray[np.float32]
-    slope_x: NDArray[np.float32]
-    slope_y: NDArray[np.float32]
     weights: NDArray[np.float32]
     """All (N, P)."""
+    products: NDArray[np.float32]
+    """(N, 6, P) 1, the slopes x and y, and their products xx, xy, yy: what the normal equations sum up."""
 
     def __getitem__(self, some: NDArray[np.intp]) -> _Patches:
-        return _Patches(
-            self.x[some],
-            self.y[some],
-            self.grey[some],
-            self.slope_x[some],
-            self.slope_y[some],
-            self.weights[some],
-        )
+        return _Patches(self.x[some], self.y[some], self.grey[some], self.weights[some], self.products[some])
 
     @classmethod
     def cut(cls, image: NDArray[np.float32], places: Array, parts: NDArray[np.integer]) -> _Patches:
-        side = slice(-RADIUS, RADIUS + 1, EVERY)
-        offsets = np.mgrid[side, side].reshape(2, -1).astype(np.float32)
-        x = places[:, :1].astype(np.float32) + offsets[1]
-        y = places[:, 1:].astype(np.float32) + offsets[0]
-        # Scharr's kernel sums to 32 for a slope of 1.
-        slope_x, slope_y = (cv2.Scharr(image, cv2.CV_32F, dx, 1 - dx) / 32.0 for dx in (1, 0))
-        labels = parts.astype(np.float32)
-        part = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(-1.0,))
-        near = np.exp(-(offsets**2).sum(axis=0) / (2.0 * (0.5 * RADIUS) ** 2))
+        x = places[:, :1].astype(np.float32) + _ACROSS
+        y = places[:, 1:].astype(np.float32) + _DOWN
+        part = cv2.remap(parts, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(-1.0,))
         at = np.rint(places).astype(int).clip(0, len(parts) - 1)
-        weights = near * (part == labels[at[:, 1], at[:, 0], None])
-        return cls(x, y, _at(image, x, y), _at(slope_x, x, y), _at(slope_y, x, y), weights.astype(np.float32))
+        weights = _NEAR * (part == parts[at[:, 1], at[:, 0], None])
+        products = np.ones((len(x), 6, x.shape[1]), np.float32)
+        # Scharr's kernel sums to 32 for a slope of 1.
+        for row, (dx, dy) in enumerate(((1, 0), (0, 1)), start=1):
+            slopes = np.asarray(cv2.Scharr(image, cv2.CV_32F, dx, dy, scale=1.0 / 32.0), np.float32)
+            products[:, row] = _at(slopes, x, y)
+        np.multiply(products[:, 1:2], products[:, 1:3], out=products[:, 3:5])
+        np.square(products[:, 2], out=products[:, 5])
+        return cls(x, y, _at(image, x, y), weights, products)
 
     def found_in(self, image: NDArray[np.float32], guess: Array) -> PatchMotion:
         """Gauss-Newton from one guess (N, 2), with a change of brightness as third unknown."""
         moved = guess.astype(np.float64)
+        shares = self.weights / np.maximum(self.weights.sum(axis=1, keepdims=True), 1e-6)
         away = self._difference(image, moved)
         xx = xy = yy = np.zeros(len(moved), np.float32)
         for wider in WIDER:
-            squared = (self._without_mean(away, self.weights) / (wider * LARGEST_NOISE * NOISE)) ** 2
-            trust = self.weights / (1.0 + squared) ** 2
+            trust = self.weights / np.square(1.0 + self._squared(away, shares) / (wider * LARGEST_NOISE) ** 2)
+            total, x, y, xx, xy, yy = _sums(self.products, trust)
+            rest, right_x, right_y = _sums(self.products[:, :3], trust * away)
             # Eliminating the brightness leaves what differs from the patch's weighted mean.
-            x, y, rest = (self._without_mean(v, trust) for v in (self.slope_x, self.slope_y, away))
-            across, down = trust * x, trust * y
-            xx, xy, yy = _dot(across, x), _dot(across, y), _dot(down, y)
-            right_x, right_y = _dot(across, rest), _dot(down, rest)
+            total = np.maximum(total, 1e-6)
+            xx, xy, yy = xx - x * x / total, xy - x * y / total, yy - y * y / total
+            right_x, right_y = right_x - x * rest / total, right_y - y * rest / total
             determinant = (xx + STIFFNESS) * (yy + STIFFNESS) - xy**2
             step = -np.stack(
                 [(yy + STIFFNESS) * right_x - xy * right_y, (xx + STIFFNESS) * right_y - xy * right_x], axis=1
@@ -138,9 +142,8 @@ class _Patches:
             length = np.linalg.norm(step, axis=1, keepdims=True)
             moved = moved + step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, 1e-9))
             away = self._difference(image, moved)
-        squared = (self._without_mean(away, self.weights) / NOISE) ** 2
-        total = np.maximum(self.weights.sum(axis=1), 1e-6)
-        misfit = _dot(self.weights, squared / (1.0 + squared / 9.0)) / total
+        squared = self._squared(away, shares)
+        misfit = _sums((squared / (1.0 + squared / 9.0))[:, None], shares)[0]
         precision = np.stack([np.stack([xx, xy], axis=-1), np.stack([xy, yy], axis=-1)], axis=-2)
         return PatchMotion(moved, precision.astype(np.float64) / NOISE**2, misfit.astype(np.float64))
 
@@ -150,13 +153,15 @@ class _Patches:
         return _at(image, self.x + shift[:, :1], self.y + shift[:, 1:]) - self.grey
 
     @staticmethod
-    def _without_mean(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = _dot(weights, values) / np.maximum(weights.sum(axis=1), 1e-6)
-        return values - mean[:, None]
+    def _squared(away: NDArray[np.float32], shares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, P) squared differences from a patch's mean one, in variances of the noise."""
+        mean = _sums(away[:, None], shares)[0]
+        return np.square((away - mean[:, None]) * np.float32(1.0 / NOISE))
 
 
-def _dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.einsum("np,np->n", a, b))
+def _sums(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(K, N) weighted sums over a patch's pixels of (N, K, P) with weights (N, P)."""
+    return np.asarray((values @ weights[:, :, None])[..., 0].T)
 
 
 def _at(image: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
