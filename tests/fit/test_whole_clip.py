@@ -131,7 +131,7 @@ def test_planted_feet_stand_still(truth: Motion) -> None:
     for contact in contacts:
         run = slice(contact.first, contact.last + 1)
         feet = forward(problem.body.skeleton, held.motion).positions[run, contact.joint]
-        assert np.ptp(feet, axis=0).max() < 0.01
+        assert np.ptp(feet, axis=0).max() < 0.012
     free = fit_whole_clip(problem, found.motion, ignored, rounds=2)
     assert skate(problem, held.motion) < 0.7 * skate(problem, free.motion)
     assert turned(held.motion, truth).mean() < 1.1 * turned(free.motion, truth).mean()
