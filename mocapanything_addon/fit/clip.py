@@ -31,7 +31,18 @@ class SubjectClip:
     """(T, n, n) 255 on the subject, 0 elsewhere; 0 beyond the image border."""
     cut_off: NDArray[np.bool_]
     """(T, 4) the subject reaches the left, top, right, bottom border of the image."""
+    to_frame: NDArray[np.float64] | None = None
+    """(T, 3, 3) where the camera turns: homographies from source pixels, then those of one frame whose
+    image goes on in all directions, to each frame's own pixels. None: the camera stands still."""
 
     @property
     def frame_count(self) -> int:
         return len(self.times)
+
+    def own_pixels(self, frame: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Source pixels (..., 2) as pixels of the frame's own image."""
+        if self.to_frame is None:
+            return points
+        h = self.to_frame[frame]
+        moved = points @ h[:, :2].T + h[:, 2]
+        return np.asarray(moved[..., :2] / moved[..., 2:], np.float64)

@@ -111,11 +111,11 @@ class Frames:
             left, top, right, bottom = self._filled[frame]
             cut = np.asarray(self.clip.cut_off[frame], bool)
             band = BORDER_BAND + cut * CUT_BAND * max(right - left, bottom - top)
-            x = (np.arange(crop.size) + 0.5) / crop.scale + crop.left - 0.5
-            y = (np.arange(crop.size) + 0.5) / crop.scale + crop.top - 0.5
+            at = np.stack(np.meshgrid(np.arange(crop.size), np.arange(crop.size)), axis=-1)
+            x, y = np.moveaxis(self.clip.own_pixels(frame, crop.to_image(at.astype(np.float64))), -1, 0)
             in_x = (x >= band[0]) & (x <= self.clip.width - 1 - band[2])
             in_y = (y >= band[1]) & (y <= self.clip.height - 1 - band[3])
-            _remember(self._trusted, key, in_y[:, None] & in_x[None, :])
+            _remember(self._trusted, key, in_x & in_y)
         return self._trusted[key]
 
     def contour(self, frame: int, level: int = 0) -> Contour:

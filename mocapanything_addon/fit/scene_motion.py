@@ -62,8 +62,9 @@ def _shift(frames: Frames, first: int, second: int) -> NDArray[np.float64] | Non
     grey = [cv2.cvtColor(np.ascontiguousarray(clip.color[t]), cv2.COLOR_RGB2GRAY) for t in (first, second)]
     kernel = np.ones((2 * HALO + 1, 2 * HALO + 1), np.uint8)
     subject = [cv2.dilate((clip.mask[t] > 127).astype(np.uint8), kernel) for t in (first, second)]
-    x, y = (np.arange(crop.size) + 0.5) / crop.scale + np.array([[crop.left], [crop.top]]) - 0.5
-    inside = ((y >= 0) & (y < clip.height))[:, None] & ((x >= 0) & (x < clip.width))
+    at = np.stack(np.meshgrid(np.arange(crop.size), np.arange(crop.size)), axis=-1)
+    x, y = np.moveaxis(clip.own_pixels(first, crop.to_image(at.astype(np.float64))), -1, 0)
+    inside = (y >= 0) & (y < clip.height) & (x >= 0) & (x < clip.width)
     free = (inside & (subject[0] == 0)).astype(np.uint8)
     free = cv2.erode(free, np.ones((PATCH // 2, PATCH // 2), np.uint8))
     corners = cv2.goodFeaturesToTrack(grey[0], MOST_CORNERS, QUALITY, SPACING, mask=free)
