@@ -25,7 +25,7 @@ from .likelihood import Evidence, Likelihood, subject_likelihood
 from .refine import refine_mask
 from .shots import ShotDetector, longest_shot
 from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
-from .window import borders_touched, box_of, follow_boxes
+from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image, scaled
 
 ANALYSIS_AREA = 288 * 288
 """Pixels of a frame, at most, when the subject is looked for."""
@@ -299,7 +299,7 @@ class _FoundMasks:
             return color, empty
         other = labels == OTHER
         logit = np.where(other, np.float32(-8.0), self.likelihood.logit(index))
-        affine = _scaled(crop, labels.shape[1] / self.info.width).affine_from_image()
+        affine = scaled(crop, labels.shape[1] / self.info.width).affine_from_image()
         size = (crop.size, crop.size)
         logit = cv2.warpAffine(logit, affine, size, borderMode=cv2.BORDER_REPLICATE)
         other = cv2.warpAffine(other.astype(np.uint8), affine, size, flags=cv2.INTER_NEAREST) > 0
@@ -324,32 +324,3 @@ class _ReadMasks:
         window = np.where(window > 127, 255, 0).astype(np.uint8)
         window[~inside_image(crop, self._info.width, self._info.height)] = 0
         return color, window
-
-
-def cut_window(image: NDArray[np.uint8], crop: Crop, source_width: int) -> NDArray[np.uint8]:
-    """(n, n, ...) of the window; ``image`` may be smaller than the source. Beyond the border it goes on as
-    at it."""
-    window = _scaled(crop, image.shape[1] / source_width)
-    if window.scale < 0.7:
-        # Averaged down first: the warp below looks at four neighbours only.
-        size = (max(1, round(image.shape[1] * window.scale)), max(1, round(image.shape[0] * window.scale)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        window = _scaled(crop, image.shape[1] / source_width)
-    warped = cv2.warpAffine(
-        image, window.affine_from_image(), (crop.size, crop.size), borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(warped, np.uint8)
-
-
-def inside_image(crop: Crop, width: int, height: int) -> NDArray[np.bool_]:
-    """(n, n) whether a pixel of the window lies on the image."""
-    pixels = np.arange(crop.size, dtype=np.float64)
-    x = crop.to_image(np.stack([pixels, pixels], axis=1))
-    across = (x[:, 0] > -0.5) & (x[:, 0] < width - 0.5)
-    down = (x[:, 1] > -0.5) & (x[:, 1] < height - 0.5)
-    return down[:, None] & across[None, :]
-
-
-def _scaled(crop: Crop, factor: float) -> Crop:
-    """The same window on an image ``factor`` times as large."""
-    return Crop(crop.left * factor, crop.top * factor, crop.side * factor, crop.size)
