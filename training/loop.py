@@ -18,6 +18,7 @@ from torch import Tensor, nn
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.csv"
 PRETRAINED_PACE = 0.3
+"""Learning rate of what has learnt already, share of the schedule's."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Trainer:
         folder: Gets the checkpoint and the curve; a run goes on from the checkpoint it finds.
         schedule: Learning rate.
         decay: AdamW weight decay of matrices.
-        pretrained: A part of the network that has learnt already: it moves at ``PRETRAINED_PACE`` of the rate.
+        pretrained: A part of the network that has learnt already: it takes smaller steps.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What somebody may believe about where the subject is, made from the truth: the hints the mask network trains on.
+"""What somebody may believe about where the subject is, made from the truth: the mask network's hints.
 
 A hint is (n, n) from -1 (surely not the subject) over 0 (no idea) to 1 (surely is).
 """
@@ -41,7 +41,7 @@ def carried(scene: MaskScene, rng: np.random.Generator) -> Map:
 
 
 def moving(scene: MaskScene, rng: np.random.Generator) -> Map:
-    """Log odds from motion and colours: coarse, noisy, with the shadow, without what looks like the ground."""
+    """Log odds from motion and colours: coarse, noisy, with the shadow in it, and holes."""
     size = scene.subject.shape[0]
     mask = _worn(scene, rng)
     cells = int(rng.integers(3, 14))
@@ -131,7 +131,7 @@ def random_hint(scene: MaskScene, rng: np.random.Generator) -> Map:
 
 
 def _worn(scene: MaskScene, rng: np.random.Generator) -> Map:
-    """The mask 0 to 1 with the mistakes of a method: too wide or narrow, shadow in it, limbs missing, more."""
+    """The mask 0 to 1 with a method's mistakes: too wide or narrow, shadow in it, limbs missing."""
     size = scene.subject.shape[0]
     mask = scene.subject.astype(np.float32) / 255.0
     if rng.random() < 0.35:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures with exact masks: drawn creatures and cut-outs of real ones over any background, and real frames."""
+"""Pictures with exact masks: drawn creatures and cut-outs over any background, and real frames."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 SUPERSAMPLING = 2
 DRAWN, REAL, PASTED = 0.5, 0.3, 0.2
 """Shares of scenes: a drawn subject, a real frame as it is, a real cut-out on another background."""
+EMPTY = 0.04
+"""Share of composed scenes without a subject: it has gone, or a hint was wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,8 @@ class MaskSceneMaker:
     def _composed(self, layer: _Layer) -> MaskScene:
         rng = self.rng
         picture, others = self.backdrops.cut(self.size, rng)
+        if rng.random() < EMPTY:
+            layer = _Layer(*(np.zeros_like(part) for part in (layer.color, layer.alpha, layer.shadow)))
         alone = bool(others.max() < 0.5)
         for _ in range(int(rng.choice(3, p=[0.6, 0.3, 0.1]))):
             other = self._another()

@@ -31,7 +31,7 @@ USES = 3
 BOUNDARY_WEIGHT = 4.0
 BOUNDARY = 0.02
 """Width of the band along the outline that counts more, share of the window."""
-VALIDATION_SCENES = 96
+VALIDATION_SCENES = 32
 LONGEST_SIDE = 640
 """Real frames are kept at this size."""
 
@@ -81,17 +81,17 @@ def stack_scenes(
     """Stack scenes; with a source of chance some are mirrored and their colours disturbed."""
     images, masks, maps = [], [], []
     for scene, hint in zip(scenes, hints, strict=True):
-        image, mask = scene.image.astype(np.float32), scene.subject
+        image, mask, given = scene.image.astype(np.float32), scene.subject, hint
         if rng is not None:
             image = np.clip(image * rng.uniform(0.85, 1.15, 3) + rng.normal() * 8.0, 0.0, 255.0)
             if rng.random() < 0.5:
-                image, mask, hint = image[:, ::-1], mask[:, ::-1], hint[:, ::-1]
+                image, mask, given = image[:, ::-1], mask[:, ::-1], given[:, ::-1]
         images.append(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))
         masks.append(np.ascontiguousarray(mask[None], np.float32) / np.float32(255.0))
-        maps.append(np.ascontiguousarray(hint[None], np.float32))
-    image = standardised(torch.from_numpy(np.stack(images)))
+        maps.append(np.ascontiguousarray(given[None], np.float32))
+    stacked = standardised(torch.from_numpy(np.stack(images)))
     return MaskBatch(
-        image.contiguous(memory_format=torch.channels_last),
+        stacked.contiguous(memory_format=torch.channels_last),
         torch.from_numpy(np.stack(maps)),
         torch.from_numpy(np.stack(masks)),
     )
@@ -138,7 +138,7 @@ def measure(
     for side, scenes in (("drawn", drawn), ("real", real)):
         for start in range(0, len(scenes), BATCH):
             part = scenes[start : start + BATCH]
-            for kind in ("nothing", "moving", "carried"):
+            for kind in ("nothing", "moving"):
                 hints = [HINTS[kind][1](scene, rng) for scene in part]
                 for scene, hint, logit in zip(
                     part, hints, predicted(network, stack_scenes(part, hints)), strict=True
@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--photos", type=Path, help="folder of pictures without creatures")
     parser.add_argument("--trunk", type=Path, help="weights of EfficientNet-Lite0, for a new run")
     parser.add_argument("--run", type=Path, default=Path("runs/mask"))
-    parser.add_argument("--size", type=int, default=192, help="pixels a side of the windows, of 32")
+    parser.add_argument("--size", type=int, default=128, help="pixels a side of the windows, of 32")
     parser.add_argument("--steps", type=int, default=4000, help="budget: the cosine ends here")
     parser.add_argument("--rate", type=float, default=1.0e-3)
     parser.add_argument("--begin-with", type=Path, metavar="FILE", help="exported weights for a new run")
@@ -217,7 +217,9 @@ def main(arguments: list[str] | None = None) -> None:
         batch = pool.batch()
         return mask_loss(network(batch.image, batch.hint), batch.mask)
 
-    trainer.run(train_step, lambda: measure(trainer.average, drawn, real), steps=options.steps)
+    trainer.run(
+        train_step, lambda: measure(trainer.average, drawn, real), steps=options.steps, evaluate_every=900.0
+    )
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ WINDOW_SIZE = 256
 class MaskNetwork(nn.Module):
     """A U-shaped network over a small pretrained trunk.
 
-    One network tells creatures apart, follows them and leaves shadows out, because what is meant comes in as a
-    hint: last frame's mask, what moves, a box, a click, or nothing (then what stands out is meant).
+    One network tells creatures apart, follows them and leaves shadows out, because what is meant comes in as
+    a hint: last frame's mask, what moves, a box, a click, or nothing (then what stands out is meant).
 
     Args:
         widths: Channels of the decoder at 1/16, 1/8, 1/4 and 1/2 of the window.

@@ -15,14 +15,15 @@ from ...fit.clip import SubjectClip
 from ...fit.crop import Crop
 from ...jobs.errors import BadInputError
 from ...jobs.settings import CaptureSettings
+from ...models.mask_cutter import MaskCutter
 from .. import video
 from ..video_frame import VideoFrame, VideoInfo
-from .box import SubjectBox, labels_in_box
+from .box import SubjectBox
 from .camera_motion import CameraPath
-from .frame_store import FrameStore, Scratch
+from .follow import Hint, as_hint, cut_out, follow_masks, hint_window, what_stands_out
+from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
-from .refine import refine_mask
 from .shots import ShotDetector, longest_shot
 from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
 from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image, scaled
@@ -33,11 +34,8 @@ ANALYSIS_AREA = 288 * 288
 FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
-SURE = 4.0
-"""Log odds of a pixel that is the subject without doubt, where motion tells it."""
-
-MOSTLY = 0.3
-"""Share of the subject that must be sure for the window to follow the sure part alone."""
+NEAR = 0.04
+"""What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -56,9 +54,10 @@ def make_clip(
 ) -> tuple[SubjectClip, list[str]]:
     """Find the subject of a video and cut it out.
 
-    The mask is the one given in the settings; else the video's own alpha; else what moves against the
-    background. The video is read twice, frame by frame; what is kept of it lies in files, so that memory
-    does not grow with its length. If the film is cut, the longest shot is used.
+    The mask is the one given in the settings; else the video's own alpha; else the mask network cuts out what
+    moves against the background, or what stands out where nothing does. The video is read twice, frame by
+    frame; what is kept of it lies in files, so that memory does not grow with its length. If the film is cut,
+    the longest shot is used.
 
     Args:
         path: Video file, animation or folder of images.
@@ -248,62 +247,90 @@ def _find(
     def tick(low: float, high: float) -> Callable[[float], None]:
         return lambda share: progress("subject", round(count * (low + (high - low) * share)), count)
 
+    cutter = MaskCutter.load()
     to_frame = np.array(survey.camera.to_frame)
-    likelihood = subject_likelihood(
-        survey.frames, to_frame, scratch, settings.seed, tick(0.0, 0.75 * FOUND_SHARE)
+    evidence, likelihood = subject_likelihood(
+        survey.frames, to_frame, scratch, settings.seed, tick(0.0, 0.5 * FOUND_SHARE)
     )
-    if likelihood.evidence is Evidence.FOLLOWED:
+    if evidence is Evidence.FOLLOWED:
         warnings.append(
             "The camera runs along with the subject, so that the background could not be told by its motion; "
-            "the mask follows colours. Check it, or give one."
+            "what stands out was taken for the subject. Check the mask, or give one."
         )
-    elif likelihood.evidence is Evidence.PLACE:
+    elif evidence is Evidence.PLACE:
         warnings.append(
-            "Nothing moves against the background; what stands out in the middle was taken for the subject. "
+            "Nothing moves against the background; what stands out was taken for the subject. "
             "Check the mask, or give one."
         )
-    factor = survey.info.width / survey.frames.shape[1]
-    seed = None
+    shape = survey.frames.shape[0], survey.frames.shape[1]
+    factor = survey.info.width / shape[1]
+    pointed: tuple[int, Hint] | None = None
     if box is not None:
         chosen = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
-        edges = (box.left / factor, box.top / factor, box.right / factor, box.bottom / factor)
-        seed = chosen, labels_in_box(survey.frames[chosen], likelihood.logit(chosen), edges)
-    labels = follow_subject(survey.frames, likelihood, scratch, tick(0.75 * FOUND_SHARE, FOUND_SHARE), seed)
+        pointed = chosen, box.hint(*shape, factor)
+    if likelihood is not None:
+        seed = None if pointed is None else (pointed[0], _labels(survey.frames, pointed, likelihood, cutter))
+        labels, first = follow_subject(
+            survey.frames, likelihood, scratch, tick(0.5 * FOUND_SHARE, 0.7 * FOUND_SHARE), seed
+        )
+        moving = _MovingHint(likelihood, labels)
+        start = pointed or (first, moving(first))
+        odds = follow_masks(
+            survey.frames, moving, start, cutter, scratch, tick(0.7 * FOUND_SHARE, FOUND_SHARE)
+        )
+    else:
+        start = pointed or what_stands_out(survey.frames, cutter, tick(0.5 * FOUND_SHARE, 0.6 * FOUND_SHARE))
+        unknown = np.zeros(shape, np.float32)
+        odds = follow_masks(
+            survey.frames, lambda index: unknown, start, cutter, scratch, tick(0.6 * FOUND_SHARE, FOUND_SHARE)
+        )
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
-        subject = labels[index] == SUBJECT
-        if subject.sum() <= LEAST_AREA * subject.size:
-            continue
-        if likelihood.evidence is Evidence.MOTION:
-            # Ground that the subject never uncovers is half subject: it must not widen the window.
-            sure = subject & (likelihood.logit(index) > SURE)
-            subject = sure if sure.sum() > MOSTLY * subject.sum() else subject
-        boxes[index] = np.multiply(box_of(subject), factor)
-    return _FoundMasks(survey.info, likelihood, labels), boxes
+        subject = odds[index] > 0
+        if subject.sum() > LEAST_AREA * subject.size:
+            boxes[index] = np.multiply(box_of(subject), factor)
+    return _FoundMasks(survey.info, odds, cutter), boxes
+
+
+def _labels(
+    frames: FrameStore, pointed: tuple[int, Hint], likelihood: Likelihood, cutter: MaskCutter
+) -> NDArray[np.uint8]:
+    """(h, w) labels of the frame with the user's box: the subject, and what else moves."""
+    index, hint = pointed
+    subject = cut_out(frames[index], hint, cutter) > 0
+    reach = 2 * round(NEAR * min(subject.shape)) + 1
+    near = cv2.dilate(subject.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    moving = likelihood.logit(index) > 0
+    return np.where(subject | (moving & near), SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class _MovingHint:
+    """What motion says about where the subject is."""
+
+    likelihood: Likelihood
+    labels: FrameStore
+
+    def __call__(self, index: int) -> Hint:
+        labels = self.labels[index]
+        return np.where(labels == OTHER, np.float32(-1.0), as_hint(self.likelihood.logit(index)))
 
 
 @dataclass(frozen=True)
 class _FoundMasks:
-    """Masks cut along the picture's edges from the log odds and labels of the small frames."""
+    """Masks cut by the network from the final windows, hinted by those of the small frames."""
 
     info: VideoInfo
-    likelihood: Likelihood
-    labels: FrameStore
+    odds: OddsStore
+    cutter: MaskCutter
 
     def cut(self, index: int, frame: VideoFrame, crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         color = cut_window(frame.rgb, crop, self.info.width)
-        labels = self.labels[index]
-        subject = labels == SUBJECT
-        empty = np.zeros((crop.size, crop.size), np.uint8)
-        if subject.sum() <= LEAST_AREA * subject.size:
-            return color, empty
-        other = labels == OTHER
-        logit = np.where(other, np.float32(-8.0), self.likelihood.logit(index))
-        affine = scaled(crop, labels.shape[1] / self.info.width).affine_from_image()
-        size = (crop.size, crop.size)
-        logit = cv2.warpAffine(logit, affine, size, borderMode=cv2.BORDER_REPLICATE)
-        other = cv2.warpAffine(other.astype(np.uint8), affine, size, flags=cv2.INTER_NEAREST) > 0
-        mask = refine_mask(color, np.asarray(logit, np.float32), other)
+        odds = self.odds[index]
+        if (odds > 0).sum() <= LEAST_AREA * odds.size:
+            return color, np.zeros((crop.size, crop.size), np.uint8)
+        hint = hint_window(as_hint(odds), scaled(crop, odds.shape[1] / self.info.width))
+        mask = np.where(self.cutter.logit(color, hint) > 0, 255, 0).astype(np.uint8)
         mask[~inside_image(crop, self.info.width, self.info.height)] = 0
         return color, mask
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from .appearance import FEATURES, Appearance, pixel_features
 from .background import Background
-from .frame_store import FrameStore, Scratch
-from .refine import refine_mask
+from .frame_store import FrameStore, OddsStore, Scratch
 
 TRAINING_FRAMES = 40
 """Frames of a shot that the appearance is learned from."""
@@ -39,11 +38,6 @@ background."""
 FULL_VOTES = 4.0
 """Votes from which the background is certain; what the camera has just uncovered has fewer."""
 
-PLACE_ROUNDS = 4
-"""How often the colours are learned again from the outlines they led to, where place tells the subject."""
-
-_LOGIT_SCALE = 16.0
-
 
 class Evidence(Enum):
     """What the subject was told from."""
@@ -51,22 +45,21 @@ class Evidence(Enum):
     MOTION = "motion"
     """It moves against the registered background."""
     FOLLOWED = "followed"
-    """The camera runs along with it: it stays in the middle while everything else rushes by."""
+    """The camera runs along with it, while everything else rushes by."""
     PLACE = "place"
-    """Nothing moves: it stands out in the middle of the image."""
+    """Nothing moves: it stands out."""
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Log odds of the subject, on disk."""
+    """Log odds (h, w) of what moves on its own, on disk, and the background it moves against."""
 
-    store: FrameStore
-    evidence: Evidence
+    odds: OddsStore
     background: Background
 
     def logit(self, index: int) -> NDArray[np.float32]:
         """(h, w), within +-8."""
-        return (self.store[index].astype(np.float32) - 128.0) / _LOGIT_SCALE
+        return self.odds[index]
 
 
 def subject_likelihood(
@@ -75,8 +68,8 @@ def subject_likelihood(
     scratch: Scratch,
     seed: int,
     tick: Callable[[float], None],
-) -> Likelihood:
-    """Log odds for every pixel of a shot.
+) -> tuple[Evidence, Likelihood | None]:
+    """Whether motion tells the subject in a shot, and if so its log odds for every pixel.
 
     First what moves against the background; from that, the subject's and the background's colours are
     learned; then the vote on the background is held again without the pixels that most likely show the
@@ -96,15 +89,14 @@ def subject_likelihood(
     training = list(range(0, count, every))
     builder = _Builder(frames, background, training, seed, tick)
     evidence = builder.look()
-    if evidence is Evidence.MOTION:
-        model = builder.by_motion(scratch.store("votes", frames.shape[:2]), grid, count)
-    else:
-        model = builder.by_place(evidence)
-    store = scratch.store("likelihood", frames.shape[:2])
+    if evidence is not Evidence.MOTION:
+        return evidence, None
+    model = builder.by_motion(scratch.store("votes", frames.shape[:2]), grid, count)
+    odds = scratch.odds("likelihood", frames.shape[:2])
     for index in range(count):
-        store.append(np.clip(model(index) * _LOGIT_SCALE + 128.5, 0, 255).astype(np.uint8))
+        odds[index] = model(index)
         tick(0.4 + 0.6 * index / count)
-    return Likelihood(store, evidence, background)
+    return evidence, Likelihood(odds, background)
 
 
 class _Builder:
@@ -125,8 +117,6 @@ class _Builder:
         height, width = frames.shape[:2]
         self._border = np.ones((height, width), bool)
         self._border[height // 8 : -(height // 8), width // 8 : -(width // 8)] = False
-        y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-        self._central = np.exp(-(x**2 + y**2) / (2 * 0.45**2)).astype(np.float32)
         self._moving: dict[int, NDArray[np.float32]] = {}
         self._threshold = MOVING
 
@@ -174,34 +164,6 @@ class _Builder:
 
         second = self._learn(labels)
         return lambda index: 0.7 * second(index) + motion_logit(index)
-
-    def by_place(self, evidence: Evidence) -> Callable[[int], NDArray[np.float32]]:
-        """Log odds of any frame, told by what stands out from the border in the middle."""
-        # What is as likely inside as along the border is background: the odds must clearly favour the inside,
-        # the more so where no rush of the background helps to tell them apart.
-        doubt = 1.0 if evidence is Evidence.FOLLOWED else 3.0
-        prior = 3.0 * (self._central - 0.35) - doubt
-
-        def first_labels(index: int) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-            still = 1.0 - self._moving[index]
-            inside = self._central > 0.5
-            outside = np.where(self._border, 1.2 - still, 0.0)
-            return inside, np.where(inside, (0.1 + still) * self._central, outside)
-
-        model = self._learn(first_labels)
-        for _ in range(PLACE_ROUNDS):
-            before = model
-
-            def labels(
-                index: int, before: Callable[[int], NDArray[np.float32]] = before
-            ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-                # Cut along the edges, or the surroundings of the subject would count as its mark.
-                odds = np.asarray(before(index) + prior, np.float32)
-                cut = refine_mask(self._frames[index], odds, np.zeros(odds.shape, bool)) > 0
-                return cut, np.where(cut == (odds > 0), np.abs(np.tanh(0.5 * odds)), 0.5)
-
-            model = self._learn(labels)
-        return lambda index: model(index) + prior
 
     def _learn(
         self, labels: Callable[[int], tuple[NDArray[np.bool_], NDArray[np.float32]]]

@@ -50,7 +50,7 @@ def follow_subject(
     scratch: Scratch,
     tick: Callable[[float], None],
     seed: tuple[int, NDArray[np.uint8]] | None = None,
-) -> FrameStore:
+) -> tuple[FrameStore, int]:
     """Label every frame: SUBJECT, OTHER (moves too but is not it) or 0.
 
     The subject is the part that moves most, in area and time, in the frame where it stands clearest; from
@@ -63,6 +63,9 @@ def follow_subject(
         scratch: For the store returned.
         tick: Called with the share done.
         seed: A frame and its labels (h, w) if the user has chosen; None: choose.
+
+    Returns:
+        The labels, and the frame that they were carried from.
     """
     count = len(frames)
     labels = scratch.store("labels", frames.shape[:2])
@@ -83,7 +86,7 @@ def follow_subject(
             index += step
             done += 1
             tick(0.3 + 0.7 * done / count)
-    return labels
+    return labels, start
 
 
 def _choose(
