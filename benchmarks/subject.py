@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure the mask: the subject cut out of real and drawn clips, next to other methods.
 
-    python -m benchmarks.subject                                  # samples and drawn clips
-    python -m benchmarks.subject --videos FOLDER --teacher FOLDER # real frames held out of training too
+    python -m benchmarks.subject                                   # samples and drawn clips
+    python -m benchmarks.subject --videos FOLDER --teacher FOLDER  # and real frames held out of training
 
-Real frames are compared with a strong teacher's masks (``python -m training teach``), drawn ones with the truth.
+Real frames are compared with a strong teacher (``python -m training teach``), drawn ones with the truth.
 """
 
 from __future__ import annotations

@@ -67,8 +67,9 @@ class Backdrops:
                 255.0
             )
 
-        picture = np.clip(part(image) * rng.uniform(0.75, 1.25, 3).astype(np.float32), 0.0, 1.0)
-        return picture, np.zeros((size, size), np.float32) if mask is None else part(mask)
+        picture = np.clip(part(image) * rng.uniform(0.75, 1.25, 3), 0.0, 1.0).astype(np.float32)
+        covered = np.zeros((size, size), np.float32) if mask is None else part(mask)
+        return np.asarray(picture, np.float32), covered
 
     def grain(self, size: int, rng: np.random.Generator) -> Image:
         """(size, size) fine detail of a picture, about one in strength: fur, cloth, dirt."""
@@ -86,6 +87,5 @@ def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _emptied(frame: TaughtFrame) -> NDArray[np.uint8]:
     """The frame without its subject, painted over from around it."""
-    hole = (_small(frame.mask) > 40).astype(np.uint8)
-    hole = cv2.dilate(hole, np.ones((9, 9), np.uint8))
+    hole = cv2.dilate((_small(frame.mask) > 40).astype(np.uint8), np.ones((9, 9), np.uint8))
     return np.asarray(cv2.inpaint(_small(frame.image), hole, 4, cv2.INPAINT_TELEA), np.uint8)

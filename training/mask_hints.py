@@ -28,16 +28,16 @@ def carried(scene: MaskScene, rng: np.random.Generator) -> Map:
     size = mask.shape[0]
     shift = rng.normal(size=2) * rng.choice([0.004, 0.012, 0.03]) * size
     turn = cv2.getRotationMatrix2D((size / 2, size / 2), rng.normal() * 2.0, np.exp(rng.normal() * 0.03))
-    turn[:, 2] += shift
-    mask = cv2.warpAffine(mask, turn, (size, size))
+    turn = turn + np.array([[0.0, 0.0, shift[0]], [0.0, 0.0, shift[1]]])
+    moved = cv2.warpAffine(mask, turn, (size, size))
     wave = cv2.resize(
         rng.normal(size=(6, 6, 2)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
     )
-    wave *= np.float32(rng.choice([0.0, 0.006, 0.015]) * size)
+    wave = wave * np.float32(rng.choice([0.0, 0.006, 0.015]) * size)
     x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
-    mask = cv2.remap(mask, x + wave[..., 0], y + wave[..., 1], cv2.INTER_LINEAR)
-    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.3, 3.0) * size / 256)
-    return np.asarray((2.0 * mask - 1.0) * rng.uniform(0.5, 1.0), np.float32)
+    moved = cv2.remap(moved, x + wave[..., 0], y + wave[..., 1], cv2.INTER_LINEAR)
+    moved = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.3, 3.0) * size / 256)
+    return np.asarray((2.0 * moved - 1.0) * rng.uniform(0.5, 1.0), np.float32)
 
 
 def moving(scene: MaskScene, rng: np.random.Generator) -> Map:
@@ -79,7 +79,7 @@ def boxed(scene: MaskScene, rng: np.random.Generator) -> Map:
     size = scene.subject.shape[0]
     hint = np.full((size, size), -1.0, np.float32)
     if not len(rows):
-        return np.zeros_like(hint)
+        return hint
     low, high = np.array([columns.min(), rows.min()]), np.array([columns.max() + 1, rows.max() + 1])
     slack = 0.08 * (high - low)
     low = np.maximum(low + rng.normal(size=2) * slack - 0.5 * slack, 0).astype(int)
@@ -97,11 +97,12 @@ def clicked(scene: MaskScene, rng: np.random.Generator) -> Map:
     size = scene.subject.shape[0]
     hint = np.zeros((size, size), np.float32)
     inner = cv2.distanceTransform((scene.subject > 127).astype(np.uint8), cv2.DIST_L2, 3)
-    rows, columns = np.nonzero(inner >= 0.3 * max(float(inner.max()), 1e-6))
-    if len(rows) and inner.max() > 0:
-        at = rng.integers(len(rows))
-        radius = max(2, int(rng.uniform(0.01, 0.05) * size))
-        cv2.circle(hint, (int(columns[at]), int(rows[at])), radius, (1.0,), -1)
+    if inner.max() == 0.0:
+        return np.full_like(hint, -1.0)  # nobody clicks on what is not there
+    rows, columns = np.nonzero(inner >= 0.3 * inner.max())
+    at = rng.integers(len(rows))
+    radius = max(2, int(rng.uniform(0.01, 0.05) * size))
+    cv2.circle(hint, (int(columns[at]), int(rows[at])), radius, (1.0,), -1)
     return hint
 
 
@@ -139,7 +140,8 @@ def _worn(scene: MaskScene, rng: np.random.Generator) -> Map:
     if rng.random() < 0.4:
         width = 2 * int(rng.integers(1, max(2, size // 40))) + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-        mask = cv2.dilate(mask, kernel) if rng.random() < 0.6 else cv2.erode(mask, kernel)
+        changed = cv2.dilate(mask, kernel) if rng.random() < 0.6 else cv2.erode(mask, kernel)
+        mask = np.asarray(changed, np.float32)
     if rng.random() < 0.15 and scene.others.any():
         part = np.zeros((size, size), np.uint8)
         rows, columns = np.nonzero(scene.others > 127)

@@ -118,7 +118,7 @@ class MaskSceneMaker:
         inside = inside_image(crop, width, height)
         subject = cut_window(mask, crop, width) * inside
         rest = np.zeros_like(subject) if others is None else cut_window(others, crop, width) * inside
-        shadow = (255.0 * _fallen(subject.astype(np.float32) / 255.0, rng)).astype(np.uint8)
+        shadow = _levels(_fallen(subject.astype(np.float32) / np.float32(255.0), rng))
         worn = self._worn(image.astype(np.float32) / 255.0)
         return MaskScene(worn, subject, shadow, rest, alone=not rest.any())
 
@@ -151,8 +151,7 @@ class MaskSceneMaker:
             picture, subject = occluded(picture, subject, self.backdrops.things, rng)
         picture, subject, others = self._cut_by_border(picture, subject, others)
         shadow = layer.shadow * (1.0 - subject)
-        as_bytes = [np.asarray(255.0 * part, np.uint8) for part in (subject, shadow, others)]
-        return MaskScene(self._worn(picture), *as_bytes, alone=alone)
+        return MaskScene(self._worn(picture), _levels(subject), _levels(shadow), _levels(others), alone)
 
     def _another(self) -> _Layer:
         place = self._place(subject=False)
@@ -187,7 +186,9 @@ class MaskSceneMaker:
         coat = Coat.random(rng, 0.5)
         image = shaded(drawing, character.faces, vertices, character.vertices, character.colors, coat, rng)
         size = (self.size, self.size)
-        alpha = np.asarray(cv2.resize(drawing.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+        alpha = np.asarray(
+            cv2.resize(drawing.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32
+        )
         color = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
         if textured and rng.random() < 0.6:
             grain = self.backdrops.grain(self.size, rng) * np.float32(rng.uniform(0.1, 0.5))
@@ -252,8 +253,8 @@ class MaskSceneMaker:
         picture = picture * rng.uniform(0.8, 1.2, 3).astype(np.float32)
         if rng.random() < 0.3:
             small = max(24, int(size * rng.uniform(0.3, 0.9)))
-            picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-            picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
+            coarse = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
+            picture = np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
         if rng.random() < 0.3:
             picture = picture + rng.normal(size=(size, size, 1)).astype(np.float32) * rng.uniform(0.005, 0.05)
         if rng.random() < 0.05:
@@ -263,6 +264,10 @@ class MaskSceneMaker:
             _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 92))])
             image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
         return image
+
+
+def _levels(part: Image) -> NDArray[np.uint8]:
+    return np.asarray(255.0 * part, np.uint8)
 
 
 def _one_part(

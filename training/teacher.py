@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Masks of real frames by a strong, slow segmenter: what the mask network learns from and is compared with.
 
-The teacher is ISNet (Qin et al. 2022) as the npm package ``@imgly/background-removal-data`` 1.4.5 holds it. It
-is used for training and benchmarks only and never shipped.
+The teacher is ISNet (Qin et al. 2022) as the npm package ``@imgly/background-removal-data`` 1.4.5 holds it.
+It is used for training and benchmarks only and never shipped.
 """
 
 from __future__ import annotations

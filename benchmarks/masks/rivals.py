@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other ways to cut out a subject: frames of a clip (H, W, 3) and the true masks of some of them in, masks out.
+"""Other ways to cut out a subject: frames (H, W, 3) and the true masks of some of them in, masks out.
 
 The true masks only say which frames are wanted and, to GrabCut, the box around the subject.
 """
@@ -51,6 +51,7 @@ def median_background(frames: Frames, truth: dict[int, Mask]) -> dict[int, Mask]
 def mog2(frames: Frames, truth: dict[int, Mask]) -> dict[int, Mask]:
     """Mixture of Gaussians (Zivkovic 2004), run over the clip twice; the largest part."""
     model = cv2.createBackgroundSubtractorMOG2(history=max(50, len(frames)), detectShadows=True)
+    model.setBackgroundRatio(0.5)  # a subject that returns to a place in a short clip is still no background
     for frame in frames:
         model.apply(_small(frame)[0])
     found = {}

@@ -20,7 +20,7 @@ def overlap(found: Mask, truth: Mask) -> float:
 
 def boundary_score(found: Mask, truth: Mask) -> float:
     """Harmonic mean of precision and recall of the outlines."""
-    reach = max(1, round(TOLERANCE * float(np.hypot(*truth.shape))))
+    reach = max(1, round(TOLERANCE * float(np.hypot(truth.shape[0], truth.shape[1]))))
     ours, theirs = outline(found), outline(truth)
     if not ours.any() or not theirs.any():
         return float(ours.any() == theirs.any())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """EfficientNet-Lite0 without its classifier: features of an image at half to a thirty-second of its size.
 
-Tan and Le 2019, "EfficientNet"; the Lite variant (no squeeze-and-excitation, ReLU6) as Google published it. Laid
-out here so that the published weights fit; ``weights/CARD.md`` says where they come from.
+Tan and Le 2019, "EfficientNet"; the Lite variant (no squeeze-and-excitation, ReLU6) as Google published it.
+Laid out here so that the published weights fit; ``weights/CARD.md`` says where they come from.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def follow_masks(
         scratch: For the store returned.
         tick: Called with the share done.
     """
-    odds = scratch.odds("masks", frames.shape[:2])
+    odds = scratch.odds("masks", frames.shape[0], frames.shape[1])
     first, hint = start
     found = cut_out(frames[first], hint, cutter)
     # Once more: now the window fits, and the outline is the hint.
@@ -149,6 +149,7 @@ class _Follower:
         """Usual area of the subject, pixels."""
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         height, width = first.shape
+        self._no_flow = np.zeros((height, width, 2), np.float32)
         self._x, self._y = np.meshgrid(
             np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
         )
@@ -157,7 +158,7 @@ class _Follower:
         self, before: NDArray[np.uint8], after: NDArray[np.uint8], moving: Hint, cutter: MaskCutter
     ) -> NDArray[np.float32]:
         """Log odds of the next frame."""
-        flow = self._flow.calc(_grey(after), _grey(before), None)  # type: ignore[arg-type]
+        flow = self._flow.calc(_grey(after), _grey(before), self._no_flow)
         carried = cv2.remap(
             self._last,
             self._x + flow[:, :, 0],

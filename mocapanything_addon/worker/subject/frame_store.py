@@ -112,6 +112,6 @@ class Scratch:
         self._stores.append(store)
         return store
 
-    def odds(self, name: str, shape: tuple[int, int]) -> OddsStore:
+    def odds(self, name: str, height: int, width: int) -> OddsStore:
         """A new, empty store of log odds."""
-        return OddsStore(self.store(name, shape))
+        return OddsStore(self.store(name, (height, width)))

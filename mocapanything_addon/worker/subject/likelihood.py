@@ -92,7 +92,7 @@ def subject_likelihood(
     if evidence is not Evidence.MOTION:
         return evidence, None
     model = builder.by_motion(scratch.store("votes", frames.shape[:2]), grid, count)
-    odds = scratch.odds("likelihood", frames.shape[:2])
+    odds = scratch.odds("likelihood", frames.shape[0], frames.shape[1])
     for index in range(count):
         odds[index] = model(index)
         tick(0.4 + 0.6 * index / count)
