@@ -27,7 +27,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
     "decoder": MotionDecoder,
     "mask": MaskNetwork,
 }
-REINSTALL = "Install the extension again, or run with the networks switched off."
+REINSTALL = "Install the extension again."
 
 
 @dataclass(frozen=True)
