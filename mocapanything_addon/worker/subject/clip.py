@@ -61,7 +61,7 @@ def make_clip(
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range, mask and seed are used.
+        settings: Range and mask are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
@@ -83,7 +83,7 @@ def make_clip(
         if survey.has_masks:
             masks, boxes = _ReadMasks(settings.mask, survey.info), np.array(survey.boxes)
         else:
-            masks, boxes = _find(survey, settings, scratch, progress, box, warnings)
+            masks, boxes = _find(survey, scratch, progress, box, warnings)
         seen = np.isfinite(boxes[:, 0]).mean()
         if seen == 0:
             raise BadInputError(
@@ -235,7 +235,6 @@ def _shot_frames(path: Path, settings: CaptureSettings, survey: _Survey) -> Iter
 
 def _find(
     survey: _Survey,
-    settings: CaptureSettings,
     scratch: Scratch,
     progress: Progress,
     box: SubjectBox | None,
@@ -249,9 +248,7 @@ def _find(
 
     cutter = MaskCutter.load()
     to_frame = np.array(survey.camera.to_frame)
-    evidence, likelihood = subject_likelihood(
-        survey.frames, to_frame, scratch, settings.seed, tick(0.0, 0.5 * FOUND_SHARE)
-    )
+    evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5 * FOUND_SHARE))
     if evidence is Evidence.FOLLOWED:
         warnings.append(
             "The camera runs along with the subject, so that the background could not be told by its motion; "
