@@ -29,6 +29,9 @@ CARRIED = 0.6
 CERTAIN = 2.0
 """Log odds that count as an (almost) certain hint."""
 
+SEEN_MOVING = 0.5
+"""Hint of motion that the window must hold."""
+
 LOST = 0.1
 """Share of its usual area below which the subject is out of sight or lost."""
 
@@ -108,11 +111,13 @@ def as_hint(logit: NDArray[np.float32]) -> Hint:
     return np.tanh(logit / CERTAIN).astype(np.float32)
 
 
-def cut_out(rgb: NDArray[np.uint8], hint: Hint, cutter: MaskCutter) -> NDArray[np.float32]:
-    """(h, w) log odds of a small frame, cut from a window around the hint; from the whole frame if it points
-    nowhere."""
+def cut_out(
+    rgb: NDArray[np.uint8], hint: Hint, cutter: MaskCutter, around: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """(h, w) log odds of a small frame, cut from a window around a place (h, w), the hint's if none is given;
+    from the whole frame if that is nowhere."""
     height, width = hint.shape
-    left, top, right, bottom = box_of(hint > 0)
+    left, top, right, bottom = box_of(hint > 0 if around is None else around)
     if np.isnan(left):
         left, top, right, bottom = 0.0, 0.0, float(width), float(height)
         side = float(max(width, height))
@@ -170,7 +175,9 @@ class _Follower:
         share = np.where(moving == 0.0, 1.0, CARRIED).astype(np.float32)
         lost = float((carried > 0).sum()) < LOST * self._area
         hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving
-        logit = cut_out(after, np.asarray(hint, np.float32), cutter)
+        # What moves widens the window: a limb that the mask has lost must be in it to be found again.
+        around = (carried > 0) | (moving > SEEN_MOVING)
+        logit = cut_out(after, np.asarray(hint, np.float32), cutter, around)
         area = float((logit > 0).sum())
         if area < LOST * self._area:
             # Out of sight: the place where it was fades.
