@@ -40,7 +40,7 @@ from .fitting.clips import ClipSpec, load_clips  # noqa: E402
 from .fitting.filming import View, place_camera, posed_vertices  # noqa: E402
 from .fitting.subjects import make_subject  # noqa: E402
 from .masks.rivals import RIVALS, Rival  # noqa: E402
-from .masks.scores import boundary_score, overlap  # noqa: E402
+from .masks.scores import boundary_score, overlap, part_meant  # noqa: E402
 from .report import Table  # noqa: E402
 
 CONTENT = Path(__file__).resolve().parents[1] / "samples" / "content"
@@ -180,8 +180,9 @@ def frame_count(path: Path) -> int:
 def add_row(table: Table, clip: Clip, method: str, found: dict[int, Mask], rate: float) -> None:
     """Means over the frames with a true mask."""
     shown = [index for index, mask in clip.masks.items() if mask.any()]
-    overlaps = [overlap(found[index], clip.masks[index]) for index in shown]
-    edges = [boundary_score(found[index], clip.masks[index]) for index in shown]
+    truth = {index: meant(clip, found[index], index) for index in shown}
+    overlaps = [overlap(found[index], truth[index]) for index in shown]
+    edges = [boundary_score(found[index], truth[index]) for index in shown]
     kept = float(np.mean([value > 0.5 for value in overlaps]))
     table.add(
         clip.name,
@@ -195,6 +196,11 @@ def add_row(table: Table, clip: Clip, method: str, found: dict[int, Mask], rate:
     )
 
 
+def meant(clip: Clip, found: Mask, index: int) -> Mask:
+    """The true mask of a frame; of a real one, the creature that was chosen."""
+    return part_meant(found, clip.masks[index]) if clip.kind == "real" else clip.masks[index]
+
+
 def drawn(clip: Clip, found: dict[int, Mask]) -> list[Picture]:
     """Frames with the true outline green and the found one red."""
     pictures = []
@@ -202,10 +208,11 @@ def drawn(clip: Clip, found: dict[int, Mask]) -> list[Picture]:
         if index not in clip.masks or not clip.masks[index].any():
             continue
         image = frame.rgb.copy()
-        for mask, color in ((clip.masks[index], (0, 255, 0)), (found[index], (255, 0, 0))):
+        truth = meant(clip, found[index], index)
+        for mask, color in ((truth, (0, 255, 0)), (found[index], (255, 0, 0))):
             lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(image, lines, -1, color, max(1, image.shape[1] // 400))
-        score = overlap(found[index], clip.masks[index])
+        score = overlap(found[index], truth)
         small = cv2.resize(
             image, (400, round(400 * image.shape[0] / image.shape[1])), interpolation=cv2.INTER_AREA
         )

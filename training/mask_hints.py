@@ -60,7 +60,23 @@ def moving(scene: MaskScene, rng: np.random.Generator) -> Map:
         # Something else that moves: known not to be meant, or taken for it in part.
         other = cv2.GaussianBlur(scene.others.astype(np.float32) / 255.0, (0, 0), width)
         odds += other * (-2.0 if rng.random() < 0.6 else rng.uniform(0.0, 1.2))
-    return np.tanh(odds * rng.uniform(0.3, 1.2)).astype(np.float32)
+    hint = np.tanh(odds * rng.uniform(0.3, 1.2))
+    if rng.random() < 0.5:
+        # What does not move may still be the subject, so nothing that stands still is sure not to be.
+        hint = np.maximum(hint, -rng.uniform(0.1, 0.5))
+        if rng.random() < 0.6:
+            hint = np.minimum(hint, _in_part(size, rng))
+    return hint.astype(np.float32)
+
+
+def _in_part(size: int, rng: np.random.Generator) -> Map:
+    """1 in some part of the window, less elsewhere: what moves there shows, and nothing else."""
+    cells = int(rng.integers(2, 5))
+    field = cv2.resize(
+        rng.normal(size=(cells, cells)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+    )
+    shown = 1.0 / (1.0 + np.exp(-12.0 * (field - rng.uniform(-0.6, 0.6))))
+    return np.asarray(shown * (1.0 + rng.uniform(0.0, 0.4)) - rng.uniform(0.0, 0.4), np.float32)
 
 
 def coarse(scene: MaskScene, rng: np.random.Generator) -> Map:

@@ -26,7 +26,7 @@ from .teacher import TaughtFrame, load_mask_split, taught_frames
 BATCH = 16
 POOL = 1200
 """Scenes kept; the oldest make room for new ones."""
-USES = 3
+USES = 4
 """How often a scene is seen on average, each time with another hint."""
 BOUNDARY_WEIGHT = 4.0
 BOUNDARY = 0.02

@@ -11,11 +11,26 @@ Mask = NDArray[np.bool_]
 TOLERANCE = 0.008
 """Distance at which two outlines agree, share of the image's diagonal (Perazzi et al. 2016, DAVIS)."""
 
+LARGE = 0.15
+"""Area of a part that counts as another creature, share of the largest part's."""
+
 
 def overlap(found: Mask, truth: Mask) -> float:
     """Intersection over union; 1 where both are empty."""
     union = int((found | truth).sum())
     return float((found & truth).sum()) / union if union else 1.0
+
+
+def part_meant(found: Mask, truth: Mask) -> Mask:
+    """The connected part of the truth, of the large ones, that a mask agrees with most: the teacher marks
+    everything that stands out, and which creature is captured is another question."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(truth.astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    large = 1 + np.flatnonzero(areas > LARGE * areas.max(initial=0))
+    if len(large) < 2:
+        return truth
+    rest = ~np.isin(parts, large) & truth
+    return max((np.asarray((parts == part) | rest) for part in large), key=lambda part: overlap(found, part))
 
 
 def boundary_score(found: Mask, truth: Mask) -> float:

@@ -23,14 +23,21 @@ MARGIN = 1.5
 LEAST_SIDE = 24.0
 """Of a window, pixels of the small frame."""
 
-CARRIED = 0.6
-"""Share of the frame before in the hint; the rest is motion's."""
+CARRIED_STILL, CARRIED_MOVING = 0.75, 0.35
+"""Share of the frame before in the hint where nothing moves and where something does; the rest is motion's. A
+limb may stand still for a while; what moves with the subject and is not in its mask was likely missed."""
 
 CERTAIN = 2.0
 """Log odds that count as an (almost) certain hint."""
 
 SEEN_MOVING = 0.5
 """Hint of motion that the window must hold."""
+
+GAP = 0.4
+"""Gap between parts of the subject, at most, share of the root of its area: things in front may part it."""
+
+STANDS_STILL = -0.25
+"""Mean hint of motion below which a part of its own is none of the subject."""
 
 LOST = 0.1
 """Share of its usual area below which the subject is out of sight or lost."""
@@ -70,9 +77,10 @@ def follow_masks(
     """
     odds = scratch.odds("masks", frames.shape[0], frames.shape[1])
     first, hint = start
-    found = cut_out(frames[first], hint, cutter)
+    found = together(cut_out(frames[first], hint, cutter), moving(first))
     # Once more: now the window fits, and the outline is the hint.
-    found = cut_out(frames[first], as_hint(found), cutter) if (found > 0).any() else found
+    if (found > 0).any():
+        found = together(cut_out(frames[first], as_hint(found), cutter), moving(first))
     odds[first] = found
     done = 1
     for step in (1, -1):
@@ -136,6 +144,23 @@ def cut_out(
     return np.asarray(back, np.float32)
 
 
+def together(logit: NDArray[np.float32], moving: Hint) -> NDArray[np.float32]:
+    """The log odds without parts that are far from the largest one, or stand still while it moves."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((logit > 0).astype(np.uint8), connectivity=8)
+    if len(stats) <= 2:
+        return logit
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    main = 1 + int(areas.argmax())
+    away = cv2.distanceTransform((parts != main).astype(np.uint8), cv2.DIST_L2, 3)
+    reach = GAP * float(areas.max()) ** 0.5
+    kept = logit.copy()
+    for part in range(1, len(stats)):
+        mask = parts == part
+        if part != main and (away[mask].min() > reach or float(moving[mask].mean()) < STANDS_STILL):
+            kept[mask] = NOWHERE
+    return kept
+
+
 def hint_window(hint: Hint, window: Crop) -> Hint:
     """(n, n) a window of a hint; beyond the image nothing is."""
     size = (window.size, window.size)
@@ -172,12 +197,12 @@ class _Follower:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(-1.0,),
         )
-        share = np.where(moving == 0.0, 1.0, CARRIED).astype(np.float32)
+        share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
         lost = float((carried > 0).sum()) < LOST * self._area
         hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving
         # What moves widens the window: a limb that the mask has lost must be in it to be found again.
         around = (carried > 0) | (moving > SEEN_MOVING)
-        logit = cut_out(after, np.asarray(hint, np.float32), cutter, around)
+        logit = together(cut_out(after, np.asarray(hint, np.float32), cutter, around), moving)
         area = float((logit > 0).sum())
         if area < LOST * self._area:
             # Out of sight: the place where it was fades.
