@@ -161,6 +161,12 @@ def together(logit: NDArray[np.float32], moving: Hint) -> NDArray[np.float32]:
     return kept
 
 
+def parts_touching(mask: NDArray[np.bool_], place: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected parts of a mask that reach into a place."""
+    _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return np.asarray(np.isin(parts, np.unique(parts[place & mask])) & mask)
+
+
 def hint_window(hint: Hint, window: Crop) -> Hint:
     """(n, n) a window of a hint; beyond the image nothing is."""
     size = (window.size, window.size)
