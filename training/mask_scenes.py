@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,8 +24,10 @@ from .teacher import TaughtFrame
 
 Array = NDArray[np.float64]
 SUPERSAMPLING = 2
-DRAWN, REAL, PASTED = 0.5, 0.3, 0.2
+DRAWN, REAL, PASTED = 0.35, 0.25, 0.4
 """Shares of scenes: a drawn subject, a real frame as it is, a real cut-out on another background."""
+CUT_OUTS = 0.75
+"""Share of given cut-outs among what is pasted; the others come from real frames."""
 EMPTY = 0.04
 """Share of composed scenes without a subject: it has gone, or a hint was wrong."""
 
@@ -63,6 +65,7 @@ class MaskSceneMaker:
         characters: What is drawn; a family is drawn first, then one of its members.
         taught: Real frames with the teacher's masks; may be empty.
         backdrops: What lies behind.
+        cut_outs: Pictures of creatures with exact masks, to be pasted; may be none.
         rng: Source of chance.
         size: Pixels a side of the windows.
     """
@@ -75,7 +78,10 @@ class MaskSceneMaker:
         rng: np.random.Generator,
         size: int,
         rasterizer: Rasterizer | None = None,
+        *,
+        cut_outs: Sequence[TaughtFrame] = (),
     ) -> None:
+        self.cut_outs = cut_outs
         self.families: dict[str, list[Character]] = {}
         for character in characters:
             self.families.setdefault(character.family, []).append(character)
@@ -88,7 +94,8 @@ class MaskSceneMaker:
 
     def scene(self) -> MaskScene:
         """A scene of a random kind."""
-        kind = self.rng.choice(3, p=[DRAWN, REAL, PASTED]) if self.videos else 0
+        shares = np.array([DRAWN, REAL * bool(self.videos), PASTED * bool(self.videos or self.cut_outs)])
+        kind = self.rng.choice(3, p=shares / shares.sum())
         return (self.drawn, self.real, self.pasted)[kind]()
 
     def drawn(self) -> MaskScene:
@@ -155,7 +162,7 @@ class MaskSceneMaker:
 
     def _another(self) -> _Layer:
         place = self._place(subject=False)
-        if self.videos and self.rng.random() < 0.4:
+        if (self.videos or self.cut_outs) and self.rng.random() < 0.4:
             return self._cut_out(place)
         return self._creature(place, textured=False)
 
@@ -202,8 +209,12 @@ class MaskSceneMaker:
     def _cut_out(self, place: tuple[float, Array]) -> _Layer:
         """The subject of a real frame, alone."""
         rng = self.rng
-        frame = self._taught()
-        mask, _ = _one_part(frame.mask, rng)
+        if self.cut_outs and (not self.videos or rng.random() < CUT_OUTS):
+            frame = self.cut_outs[rng.integers(len(self.cut_outs))]
+            mask = frame.mask
+        else:
+            frame = self._taught()
+            mask, _ = _one_part(frame.mask, rng)
         left, top, right, bottom = box_of(mask > 127)
         side = max(right - left, bottom - top, 8.0) / place[0]
         corner = np.array([0.5 * (left + right), 0.5 * (top + bottom)]) - place[1] * side
@@ -215,11 +226,12 @@ class MaskSceneMaker:
         color = cut_window(frame.image, crop, mask.shape[1]).astype(np.float32) / 255.0
         if rng.random() < 0.5:
             color = np.clip(color * rng.uniform(0.6, 1.4, 3), 0.0, 1.0).astype(np.float32)
+        color, alpha = _bent(color * alpha[..., None], alpha, rng)
         shadow = _fallen(alpha, rng) if rng.random() < 0.6 else np.zeros_like(alpha)
-        layer = _Layer(color * alpha[..., None], alpha, shadow)
+        layer = _Layer(color, alpha, shadow)
         if rng.random() < 0.5:
             layer = _Layer(layer.color[:, ::-1], layer.alpha[:, ::-1], layer.shadow[:, ::-1])
-        return layer
+        return _blurred(layer, rng)
 
     def _taught(self) -> TaughtFrame:
         names = sorted(self.videos)
@@ -327,6 +339,21 @@ def _fallen(alpha: Image, rng: np.random.Generator) -> Image:
     shadow = cv2.warpAffine(alpha, matrix, (size[0], size[1]))
     shadow = cv2.GaussianBlur(shadow, (0, 0), rng.uniform(0.5, 6.0) * size[0] / 256)
     return np.asarray(shadow * (1.0 - alpha), np.float32)
+
+
+def _bent(color: Image, alpha: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+    """Turned, stretched and bent a little: the same picture in another pose."""
+    size = alpha.shape[0]
+    middle = 0.5 * (size - 1)
+    linear = np.eye(2) + rng.normal(size=(2, 2)) * 0.12
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    wave = cv2.resize(
+        rng.normal(size=(4, 4, 2)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+    )
+    places = np.stack([x - middle, y - middle], -1) @ linear.T.astype(np.float32) + np.float32(middle)
+    places = (places + wave * np.float32(rng.uniform(0.0, 0.03) * size)).astype(np.float32)
+    moved = cv2.remap(np.dstack([color, alpha]), places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    return np.asarray(moved[..., :3], np.float32), np.asarray(moved[..., 3], np.float32)
 
 
 def _blurred(layer: _Layer, rng: np.random.Generator) -> _Layer:

@@ -174,12 +174,24 @@ def load_taught(folder: Path, side: str) -> list[TaughtFrame]:
     return frames
 
 
+def load_cut_outs(folder: Path) -> list[TaughtFrame]:
+    """Pictures whose alpha is their mask."""
+    found = []
+    for number, path in enumerate(sorted(folder.glob("*.png"))):
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if image is not None and image.ndim == 3 and image.shape[2] == 4 and image[..., 3].max() > 127:
+            rgb = np.ascontiguousarray(image[..., 2::-1], np.uint8)
+            found.append(TaughtFrame("cut-outs", number, rgb, np.ascontiguousarray(image[..., 3], np.uint8)))
+    return found
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see README.md."""
     parser = argparse.ArgumentParser(prog="python -m training mask", description=__doc__)
     parser.add_argument("--packs", type=Path, default=Path("data/packs"))
     parser.add_argument("--teacher", type=Path, default=Path("data/teacher"), help="what 'teach' has written")
     parser.add_argument("--photos", type=Path, help="folder of pictures without creatures")
+    parser.add_argument("--cut-outs", type=Path, help="folder of pictures of creatures with alpha")
     parser.add_argument("--trunk", type=Path, help="weights of EfficientNet-Lite0, for a new run")
     parser.add_argument("--run", type=Path, default=Path("runs/mask"))
     parser.add_argument("--size", type=int, default=128, help="pixels a side of the windows, of 32")
@@ -204,11 +216,13 @@ def main(arguments: list[str] | None = None) -> None:
     taught = load_taught(options.teacher, "train")
     backdrops = Backdrops(rng, options.photos, taught)
     characters = load_characters(options.packs, "train")
-    pool = ScenePool(MaskSceneMaker(characters, taught, backdrops, rng, options.size), rng)
+    cut_outs = load_cut_outs(options.cut_outs) if options.cut_outs is not None else []
+    maker = MaskSceneMaker(characters, taught, backdrops, rng, options.size, cut_outs=cut_outs)
+    pool = ScenePool(maker, rng)
     held_out = load_taught(options.teacher, "held_out")
     drawn, real = fixed_scenes(options.packs, held_out, options.size, VALIDATION_SCENES)
     print(
-        f"{len(characters)} characters, {len(taught)} real frames, "
+        f"{len(characters)} characters, {len(taught)} real frames, {len(cut_outs)} cut-outs, "
         f"{sum(p.numel() for p in network.parameters())} parameters",
         flush=True,
     )
