@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: setup demo samples bench-ik bench-fit test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
+.PHONY: setup demo samples bench-ik bench-fit bench-subject test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,9 @@ bench-ik: setup
 
 bench-fit: setup
 	$(PY) -m benchmarks.fit --out out/benchmarks/fit
+
+bench-subject: setup
+	$(PY) -m benchmarks.subject --rivals --out out/benchmarks/subject
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -13,6 +13,8 @@ COMMANDS = {
     "decoder": "train_decoder",
     "evaluate": "evaluate",
     "export": "export",
+    "teach": "teacher",
+    "mask": "train_mask",
 }
 
 

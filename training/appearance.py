@@ -90,8 +90,11 @@ class Backgrounds:
     def cut(self, size: int, rng: np.random.Generator) -> Image:
         """(size, size, 3) 0 to 1, a random part with random tint."""
         picture = self.pictures[rng.integers(len(self.pictures))]
-        top, left = rng.integers(0, BACKGROUND_SIZE - size + 1, 2)
-        part = picture[top : top + size, left : left + size]
+        side = min(size, BACKGROUND_SIZE)
+        top, left = rng.integers(0, BACKGROUND_SIZE - side + 1, 2)
+        part = picture[top : top + side, left : left + side]
+        if side < size:
+            part = np.asarray(cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
         if rng.random() < 0.5:
             part = part[:, ::-1]
         return np.clip(part * rng.uniform(0.5, 1.4, 3) + rng.uniform(-0.15, 0.15), 0.0, 1.0).astype(

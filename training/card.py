@@ -12,6 +12,8 @@ from .scenes import FRAMES_PER_GROUP
 from .split import SIDES, load_split
 from .train_correspondence import GROUPS_PER_BATCH, USES
 from .train_decoder import WINDOWS_PER_BATCH
+from .train_mask import BATCH as MASKS_PER_BATCH
+from .train_mask import USES as MASK_USES
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
 
@@ -35,6 +37,8 @@ def write_card(folder: Path, steps: dict[str, int], packs: Path | None) -> None:
         groups=GROUPS,
         frames_group=FRAMES_PER_GROUP,
         windows_measured=WINDOWS,
+        masks=MASKS_PER_BATCH,
+        mask_uses=MASK_USES,
         **{side: len(split[side]) for side in SIDES},
         **figures,
     )

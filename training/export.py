@@ -24,14 +24,17 @@ from mocapanything_addon.models.registry import (
 from .card import write_card
 from .loop import CHECKPOINT
 
-NETWORKS = ("correspondence", "decoder")
+NETWORKS = ("correspondence", "decoder", "mask")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see README.md."""
     parser = argparse.ArgumentParser(prog="python -m training export", description=__doc__)
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), help="folder with the runs of both networks"
+        "--runs", type=Path, default=Path("runs"), help="folder with the runs of the networks"
+    )
+    parser.add_argument(
+        "--only", choices=NETWORKS, help="one network; the others and the card stay as they are"
     )
     parser.add_argument("--packs", type=Path, default=Path("data/packs"))
     parser.add_argument("--output", type=Path, default=DEFAULT_FOLDER)
@@ -41,8 +44,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     manifest: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "card": "CARD.md", "networks": {}}
+    if options.only is not None:
+        manifest = json.loads((options.output / MANIFEST).read_text())
     steps = {}
-    for name in NETWORKS:
+    for name in NETWORKS if options.only is None else (options.only,):
         state = torch.load(options.runs / name / CHECKPOINT, weights_only=True)
         content = save_tensors(compact(state["average"]))
         file = options.output / f"{name}.safetensors"
@@ -58,7 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
         }
         print(f"{file.name}: {len(content) / 1e6:.1f} MB after {steps[name]} steps")
     (options.output / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-    write_card(options.output, steps, None if options.no_figures else options.packs)
+    if options.only is None:
+        write_card(options.output, steps, None if options.no_figures else options.packs)
 
 
 def default_config(architecture: type) -> dict[str, Any]:

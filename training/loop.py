@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.csv"
+PRETRAINED_PACE = 0.3
+"""Learning rate of what has learnt already, share of the schedule's."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,29 @@ class Trainer:
         folder: Gets the checkpoint and the curve; a run goes on from the checkpoint it finds.
         schedule: Learning rate.
         decay: AdamW weight decay of matrices.
+        pretrained: A part of the network that has learnt already: it takes smaller steps.
     """
 
-    def __init__(self, network: nn.Module, folder: Path, schedule: Schedule, decay: float = 0.02) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        folder: Path,
+        schedule: Schedule,
+        decay: float = 0.02,
+        pretrained: nn.Module | None = None,
+    ) -> None:
         self.network, self.folder, self.schedule = network, folder, schedule
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
-        matrices = [p for p in network.parameters() if p.ndim > 1]
-        vectors = [p for p in network.parameters() if p.ndim <= 1]
+        learnt = [] if pretrained is None else list(pretrained.parameters())
+        groups = []
+        for pace, chosen in (
+            (1.0, [p for p in network.parameters() if not any(p is q for q in learnt)]),
+            (PRETRAINED_PACE, [p for p in learnt if p.requires_grad]),
+        ):
+            groups.append({"params": [p for p in chosen if p.ndim > 1], "weight_decay": decay, "pace": pace})
+            groups.append({"params": [p for p in chosen if p.ndim <= 1], "weight_decay": 0.0, "pace": pace})
         self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=schedule.rate,
-            betas=(0.9, 0.99),
+            [group for group in groups if group["params"]], lr=schedule.rate, betas=(0.9, 0.99)
         )
         self.step = 0
         self.seconds = 0.0
@@ -77,7 +91,7 @@ class Trainer:
     def update(self, loss: Tensor, figures: dict[str, float]) -> None:
         """One step down the loss; figures go into running means."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.at(self.step)
+            group["lr"] = self.schedule.at(self.step) * group.get("pace", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)

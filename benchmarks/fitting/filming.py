@@ -20,8 +20,13 @@ from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
 from mocapanything_addon.ik.skinning import Skin
 from mocapanything_addon.jobs.rig import Rig
-from mocapanything_addon.worker.subject.clip import cut_window, inside_image
-from mocapanything_addon.worker.subject.window import borders_touched, box_of, follow_boxes
+from mocapanything_addon.worker.subject.window import (
+    borders_touched,
+    box_of,
+    cut_window,
+    follow_boxes,
+    inside_image,
+)
 from samples.metrics import Track
 from samples.render import Photographer, frame_points
 from samples.scenery import Scenery
@@ -103,7 +108,7 @@ def place_camera(spec: ClipSpec, subject: Subject, view: View) -> Camera:
     rng = np.random.default_rng(zlib.crc32(spec.name.encode()))
     azimuth, fov = rng.uniform(0.0, 360.0), rng.uniform(*FOV)
     levels = rng.uniform(*LEVEL, 3)
-    vertices = _vertices(subject)
+    vertices = posed_vertices(subject)
     thin = int(np.clip(vertices.shape[1] // FRAMED, 1, 3))
     points = vertices[:, ::thin].reshape(-1, 3)
     camera = frame_points(
@@ -128,7 +133,7 @@ def _turned_away(camera: Camera, vertices: Array) -> Camera:
     return camera.moved(turn @ camera.rotation, turn @ camera.translation)
 
 
-def _vertices(subject: Subject) -> Array:
+def posed_vertices(subject: Subject) -> Array:
     """(T, V, 3)."""
     rig = subject.rig
     skeleton = Skeleton.from_rig(rig)
@@ -141,7 +146,7 @@ def film(spec: ClipSpec, subject: Subject, camera: Camera) -> SubjectClip:
     seed = zlib.crc32(spec.name.encode()) % 1000
     scenery = Scenery(spec.palette, seed=seed, scale=1.0, trees=0 if spec.palette == "pond" else 12)
     photographer = Photographer.of_rig(subject.rig, scenery, seed=seed, supersampling=1)
-    shots = [photographer.photograph(vertices, camera) for vertices in _vertices(subject)]
+    shots = [photographer.photograph(vertices, camera) for vertices in posed_vertices(subject)]
     boxes = np.array([box_of(mask) for _, mask in shots])
     crops = follow_boxes(boxes, FRAME_RATE, camera.width, camera.height, WINDOW)
     colors, masks = [], []

@@ -16,6 +16,7 @@ from torch import nn
 
 from ..jobs.errors import CaptureError
 from .correspondence_network import CorrespondenceNetwork
+from .mask_network import MaskNetwork
 from .motion_decoder import MotionDecoder
 
 MANIFEST = "weights.json"
@@ -24,8 +25,9 @@ DEFAULT_FOLDER = Path(__file__).resolve().parents[1] / "weights"
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "correspondence": CorrespondenceNetwork,
     "decoder": MotionDecoder,
+    "mask": MaskNetwork,
 }
-REINSTALL = "Install the extension again, or run with the networks switched off."
+REINSTALL = "Install the extension again."
 
 
 @dataclass(frozen=True)

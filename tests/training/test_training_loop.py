@@ -11,13 +11,16 @@ import torch
 from tube_character import tube_pack
 
 from mocapanything_addon.models.correspondence_network import CorrespondenceNetwork
+from mocapanything_addon.models.mask_cutter import MaskCutter
+from mocapanything_addon.models.mask_network import MaskNetwork
 from mocapanything_addon.models.motion_decoder import MotionDecoder
 from mocapanything_addon.models.networks import Networks
+from mocapanything_addon.models.registry import read_manifest
 from training import export, train_correspondence, train_decoder
 from training.appearance import Backgrounds
 from training.batches import stack_groups
 from training.character import Character
-from training.loop import CURVE, Schedule, Trainer
+from training.loop import CURVE, PRETRAINED_PACE, Schedule, Trainer
 from training.scenes import SceneMaker
 from training.windows import WindowMaker
 
@@ -96,14 +99,39 @@ def test_the_rate_runs_down_and_stays(tmp_path):
 
 def test_export_writes_what_the_facade_reads(tmp_path):
     torch.manual_seed(3)
-    for name, network in (("correspondence", CorrespondenceNetwork()), ("decoder", MotionDecoder())):
+    networks = {"correspondence": CorrespondenceNetwork(), "decoder": MotionDecoder(), "mask": MaskNetwork()}
+    for name, network in networks.items():
         Trainer(network, tmp_path / name, Schedule(1e-3, 10)).save()
     output = tmp_path / "weights"
     output.mkdir()
     export.main(["--runs", str(tmp_path), "--output", str(output), "--no-figures"])
-    networks = Networks.load(output)
-    torch.manual_seed(3)
-    expected = CorrespondenceNetwork().state_dict()["video.search_key.weight"]
-    found = networks.correspondence.state_dict()["video.search_key.weight"]
+    expected = networks["correspondence"].state_dict()["video.search_key.weight"]
+    found = Networks.load(output).correspondence.state_dict()["video.search_key.weight"]
     assert torch.allclose(found, expected, atol=1e-3)
     assert "Limits" in (output / "CARD.md").read_text()
+    image, hint = np.full((64, 64, 3), 90, np.uint8), np.zeros((64, 64), np.float32)
+    assert np.isfinite(MaskCutter.load(output).logit(image, hint)).all()
+
+
+def test_one_network_is_exported_beside_the_others(tmp_path):
+    for name, network in (("correspondence", CorrespondenceNetwork()), ("decoder", MotionDecoder())):
+        Trainer(network, tmp_path / name, Schedule(1e-3, 10)).save()
+    Trainer(MaskNetwork(), tmp_path / "mask", Schedule(1e-3, 10)).save()
+    export.main(["--runs", str(tmp_path), "--output", str(tmp_path), "--no-figures"])
+    before = read_manifest(tmp_path)
+    torch.manual_seed(4)
+    later = tmp_path / "later"
+    Trainer(MaskNetwork(), later / "mask", Schedule(1e-3, 10)).save()
+    export.main(["--runs", str(later), "--output", str(tmp_path), "--only", "mask"])
+    after = read_manifest(tmp_path)
+    assert after["decoder"] == before["decoder"]
+    assert after["mask"].sha256 != before["mask"].sha256
+
+
+def test_what_has_learnt_already_takes_smaller_steps(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    trainer = Trainer(network, tmp_path, Schedule(1e-2, 20, warm_up=1), pretrained=network[0])
+    before = [layer.weight.detach().clone() for layer in (network[0], network[1])]
+    trainer.update(network(torch.ones(1, 3)).square().sum(), {})
+    slow, fast = (float((network[i].weight - before[i]).abs().max().detach()) for i in range(2))
+    assert slow == pytest.approx(PRETRAINED_PACE * fast, rel=0.05)

@@ -10,10 +10,15 @@ from video_files import texture
 
 from mocapanything_addon.fit.crop import Crop
 from mocapanything_addon.worker.subject.camera_motion import CameraPath
-from mocapanything_addon.worker.subject.clip import cut_window, inside_image
 from mocapanything_addon.worker.subject.frame_store import FrameStore
 from mocapanything_addon.worker.subject.shots import ShotDetector, longest_shot
-from mocapanything_addon.worker.subject.window import borders_touched, box_of, follow_boxes
+from mocapanything_addon.worker.subject.window import (
+    borders_touched,
+    box_of,
+    cut_window,
+    follow_boxes,
+    inside_image,
+)
 
 
 def test_camera_path_follows_a_pan_with_zoom_behind_a_large_subject():

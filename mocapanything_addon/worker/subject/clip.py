@@ -15,17 +15,18 @@ from ...fit.clip import SubjectClip
 from ...fit.crop import Crop
 from ...jobs.errors import BadInputError
 from ...jobs.settings import CaptureSettings
+from ...models.mask_cutter import MaskCutter
 from .. import video
 from ..video_frame import VideoFrame, VideoInfo
-from .box import SubjectBox, labels_in_box
+from .box import SubjectBox
 from .camera_motion import CameraPath
-from .frame_store import FrameStore, Scratch
+from .follow import Hint, as_hint, cut_out, follow_masks, hint_window, parts_touching, what_stands_out
+from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
-from .refine import refine_mask
 from .shots import ShotDetector, longest_shot
-from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
-from .window import borders_touched, box_of, follow_boxes
+from .track import LEAST_AREA, OTHER, SUBJECT, at_least, follow_subject
+from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image, scaled
 
 ANALYSIS_AREA = 288 * 288
 """Pixels of a frame, at most, when the subject is looked for."""
@@ -33,11 +34,14 @@ ANALYSIS_AREA = 288 * 288
 FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
-SURE = 4.0
-"""Log odds of a pixel that is the subject without doubt, where motion tells it."""
+NEAR = 0.04
+"""What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
 
-MOSTLY = 0.3
-"""Share of the subject that must be sure for the window to follow the sure part alone."""
+STILL = -0.35
+"""Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
+
+RIVAL = 0.3
+"""Area from which something else that moves is surely not the subject, share of the subject's."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -56,13 +60,14 @@ def make_clip(
 ) -> tuple[SubjectClip, list[str]]:
     """Find the subject of a video and cut it out.
 
-    The mask is the one given in the settings; else the video's own alpha; else what moves against the
-    background. The video is read twice, frame by frame; what is kept of it lies in files, so that memory
-    does not grow with its length. If the film is cut, the longest shot is used.
+    The mask is the one given in the settings; else the video's own alpha; else the mask network cuts out what
+    moves against the background, or what stands out where nothing does. The video is read twice, frame by
+    frame; what is kept of it lies in files, so that memory does not grow with its length. If the film is cut,
+    the longest shot is used.
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range, mask and seed are used.
+        settings: Range and mask are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
@@ -84,7 +89,7 @@ def make_clip(
         if survey.has_masks:
             masks, boxes = _ReadMasks(settings.mask, survey.info), np.array(survey.boxes)
         else:
-            masks, boxes = _find(survey, settings, scratch, progress, box, warnings)
+            masks, boxes = _find(survey, scratch, progress, box, warnings)
         seen = np.isfinite(boxes[:, 0]).mean()
         if seen == 0:
             raise BadInputError(
@@ -236,7 +241,6 @@ def _shot_frames(path: Path, settings: CaptureSettings, survey: _Survey) -> Iter
 
 def _find(
     survey: _Survey,
-    settings: CaptureSettings,
     scratch: Scratch,
     progress: Progress,
     box: SubjectBox | None,
@@ -248,64 +252,95 @@ def _find(
     def tick(low: float, high: float) -> Callable[[float], None]:
         return lambda share: progress("subject", round(count * (low + (high - low) * share)), count)
 
+    cutter = MaskCutter.load()
     to_frame = np.array(survey.camera.to_frame)
-    likelihood = subject_likelihood(
-        survey.frames, to_frame, scratch, settings.seed, tick(0.0, 0.75 * FOUND_SHARE)
-    )
-    if likelihood.evidence is Evidence.FOLLOWED:
+    evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5 * FOUND_SHARE))
+    if evidence is Evidence.FOLLOWED:
         warnings.append(
             "The camera runs along with the subject, so that the background could not be told by its motion; "
-            "the mask follows colours. Check it, or give one."
+            "what stands out was taken for the subject. Check the mask, or give one."
         )
-    elif likelihood.evidence is Evidence.PLACE:
+    elif evidence is Evidence.PLACE:
         warnings.append(
-            "Nothing moves against the background; what stands out in the middle was taken for the subject. "
+            "Nothing moves against the background; what stands out was taken for the subject. "
             "Check the mask, or give one."
         )
-    factor = survey.info.width / survey.frames.shape[1]
-    seed = None
+    shape = survey.frames.shape[0], survey.frames.shape[1]
+    factor = survey.info.width / shape[1]
+    pointed: tuple[int, Hint] | None = None
     if box is not None:
         chosen = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
-        edges = (box.left / factor, box.top / factor, box.right / factor, box.bottom / factor)
-        seed = chosen, labels_in_box(survey.frames[chosen], likelihood.logit(chosen), edges)
-    labels = follow_subject(survey.frames, likelihood, scratch, tick(0.75 * FOUND_SHARE, FOUND_SHARE), seed)
+        pointed = chosen, box.hint(*shape, factor)
+    if likelihood is not None:
+        seed = None if pointed is None else (pointed[0], _labels(survey.frames, pointed, likelihood, cutter))
+        labels, first = follow_subject(
+            survey.frames, likelihood, scratch, tick(0.5 * FOUND_SHARE, 0.7 * FOUND_SHARE), seed
+        )
+        moving = _MovingHint(likelihood, labels)
+        start = pointed or (first, moving(first))
+        odds = follow_masks(
+            survey.frames, moving, start, cutter, scratch, tick(0.7 * FOUND_SHARE, FOUND_SHARE)
+        )
+    else:
+        start = pointed or what_stands_out(survey.frames, cutter, tick(0.5 * FOUND_SHARE, 0.6 * FOUND_SHARE))
+        unknown = np.zeros(shape, np.float32)
+        odds = follow_masks(
+            survey.frames, lambda index: unknown, start, cutter, scratch, tick(0.6 * FOUND_SHARE, FOUND_SHARE)
+        )
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
-        subject = labels[index] == SUBJECT
-        if subject.sum() <= LEAST_AREA * subject.size:
-            continue
-        if likelihood.evidence is Evidence.MOTION:
-            # Ground that the subject never uncovers is half subject: it must not widen the window.
-            sure = subject & (likelihood.logit(index) > SURE)
-            subject = sure if sure.sum() > MOSTLY * subject.sum() else subject
-        boxes[index] = np.multiply(box_of(subject), factor)
-    return _FoundMasks(survey.info, likelihood, labels), boxes
+        subject = odds[index] > 0
+        if subject.sum() > LEAST_AREA * subject.size:
+            boxes[index] = np.multiply(box_of(subject), factor)
+    return _FoundMasks(survey.info, odds, cutter), boxes
+
+
+def _labels(
+    frames: FrameStore, pointed: tuple[int, Hint], likelihood: Likelihood, cutter: MaskCutter
+) -> NDArray[np.uint8]:
+    """(h, w) labels of the frame with the user's box: the subject, and what else moves."""
+    index, hint = pointed
+    subject = cut_out(frames[index], hint, cutter) > 0
+    reach = 2 * round(NEAR * min(subject.shape)) + 1
+    near = cv2.dilate(subject.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    moving = likelihood.logit(index) > 0
+    return np.where(subject | (moving & near), SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class _MovingHint:
+    """What motion says about where the subject is."""
+
+    likelihood: Likelihood
+    labels: FrameStore
+
+    def __call__(self, index: int) -> Hint:
+        moving = np.maximum(as_hint(self.likelihood.logit(index)), np.float32(STILL))
+        labels = self.labels[index]
+        # Specks that were not linked to the subject may well be its own.
+        rivals = at_least(labels == OTHER, RIVAL * float((labels == SUBJECT).sum()))
+        moving[labels == OTHER] = 0.0
+        moving[rivals] = -1.0
+        return moving
 
 
 @dataclass(frozen=True)
 class _FoundMasks:
-    """Masks cut along the picture's edges from the log odds and labels of the small frames."""
+    """Masks cut by the network from the final windows, hinted by those of the small frames."""
 
     info: VideoInfo
-    likelihood: Likelihood
-    labels: FrameStore
+    odds: OddsStore
+    cutter: MaskCutter
 
     def cut(self, index: int, frame: VideoFrame, crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         color = cut_window(frame.rgb, crop, self.info.width)
-        labels = self.labels[index]
-        subject = labels == SUBJECT
-        empty = np.zeros((crop.size, crop.size), np.uint8)
-        if subject.sum() <= LEAST_AREA * subject.size:
-            return color, empty
-        other = labels == OTHER
-        logit = np.where(other, np.float32(-8.0), self.likelihood.logit(index))
-        affine = _scaled(crop, labels.shape[1] / self.info.width).affine_from_image()
-        size = (crop.size, crop.size)
-        logit = cv2.warpAffine(logit, affine, size, borderMode=cv2.BORDER_REPLICATE)
-        other = cv2.warpAffine(other.astype(np.uint8), affine, size, flags=cv2.INTER_NEAREST) > 0
-        mask = refine_mask(color, np.asarray(logit, np.float32), other)
-        mask[~inside_image(crop, self.info.width, self.info.height)] = 0
-        return color, mask
+        odds = self.odds[index]
+        if (odds > 0).sum() <= LEAST_AREA * odds.size:
+            return color, np.zeros((crop.size, crop.size), np.uint8)
+        hint = hint_window(as_hint(odds), scaled(crop, odds.shape[1] / self.info.width))
+        subject = self.cutter.logit(color, hint) > 0
+        subject &= inside_image(crop, self.info.width, self.info.height)
+        return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)
 
 
 class _ReadMasks:
@@ -324,32 +359,3 @@ class _ReadMasks:
         window = np.where(window > 127, 255, 0).astype(np.uint8)
         window[~inside_image(crop, self._info.width, self._info.height)] = 0
         return color, window
-
-
-def cut_window(image: NDArray[np.uint8], crop: Crop, source_width: int) -> NDArray[np.uint8]:
-    """(n, n, ...) of the window; ``image`` may be smaller than the source. Beyond the border it goes on as
-    at it."""
-    window = _scaled(crop, image.shape[1] / source_width)
-    if window.scale < 0.7:
-        # Averaged down first: the warp below looks at four neighbours only.
-        size = (max(1, round(image.shape[1] * window.scale)), max(1, round(image.shape[0] * window.scale)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        window = _scaled(crop, image.shape[1] / source_width)
-    warped = cv2.warpAffine(
-        image, window.affine_from_image(), (crop.size, crop.size), borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(warped, np.uint8)
-
-
-def inside_image(crop: Crop, width: int, height: int) -> NDArray[np.bool_]:
-    """(n, n) whether a pixel of the window lies on the image."""
-    pixels = np.arange(crop.size, dtype=np.float64)
-    x = crop.to_image(np.stack([pixels, pixels], axis=1))
-    across = (x[:, 0] > -0.5) & (x[:, 0] < width - 0.5)
-    down = (x[:, 1] > -0.5) & (x[:, 1] < height - 0.5)
-    return down[:, None] & across[None, :]
-
-
-def _scaled(crop: Crop, factor: float) -> Crop:
-    """The same window on an image ``factor`` times as large."""
-    return Crop(crop.left * factor, crop.top * factor, crop.side * factor, crop.size)

@@ -66,6 +66,25 @@ class FrameStore:
         return np.memmap(self.path, np.uint8, "r", shape=(self._count, *self.shape))
 
 
+class OddsStore:
+    """Log odds (h, w) of every frame in a frame store, within +-8, to a sixteenth.
+
+    Args:
+        store: Of frames (h, w).
+    """
+
+    _SCALE = 16.0
+
+    def __init__(self, store: FrameStore) -> None:
+        self._store = store
+
+    def __setitem__(self, index: int, logit: NDArray[np.float32]) -> None:
+        self._store[index] = np.clip(logit * self._SCALE + 128.5, 0, 255).astype(np.uint8)
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        return (self._store[index].astype(np.float32) - 128.0) / self._SCALE
+
+
 class Scratch:
     """Frame stores that are removed, whatever happens, when the work they serve is over.
 
@@ -92,3 +111,7 @@ class Scratch:
         store = FrameStore(self._folder / f"{name}.bin", shape)
         self._stores.append(store)
         return store
+
+    def odds(self, name: str, height: int, width: int) -> OddsStore:
+        """A new, empty store of log odds."""
+        return OddsStore(self.store(name, (height, width)))

@@ -97,3 +97,32 @@ def borders_touched(mask: NDArray[np.uint8], crop: Crop, width: int, height: int
             reached(rows, bottom - band, bottom),
         ]
     )
+
+
+def cut_window(image: NDArray[np.uint8], crop: Crop, source_width: int) -> NDArray[np.uint8]:
+    """(n, n, ...) of the window; ``image`` may be smaller than the source. Beyond the border it goes on as
+    at it."""
+    window = scaled(crop, image.shape[1] / source_width)
+    if window.scale < 0.7:
+        # Averaged down first: the warp below looks at four neighbours only.
+        size = (max(1, round(image.shape[1] * window.scale)), max(1, round(image.shape[0] * window.scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        window = scaled(crop, image.shape[1] / source_width)
+    warped = cv2.warpAffine(
+        image, window.affine_from_image(), (crop.size, crop.size), borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, np.uint8)
+
+
+def inside_image(crop: Crop, width: int, height: int) -> NDArray[np.bool_]:
+    """(n, n) whether a pixel of the window lies on the image."""
+    pixels = np.arange(crop.size, dtype=np.float64)
+    x = crop.to_image(np.stack([pixels, pixels], axis=1))
+    across = (x[:, 0] > -0.5) & (x[:, 0] < width - 0.5)
+    down = (x[:, 1] > -0.5) & (x[:, 1] < height - 0.5)
+    return down[:, None] & across[None, :]
+
+
+def scaled(crop: Crop, factor: float) -> Crop:
+    """The same window on an image ``factor`` times as large."""
+    return Crop(crop.left * factor, crop.top * factor, crop.side * factor, crop.size)

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure the mask: the subject cut out of real and drawn clips, next to other methods.
+
+    python -m benchmarks.subject                                   # samples and drawn clips
+    python -m benchmarks.subject --videos FOLDER --teacher FOLDER  # and real frames held out of training
+
+Real frames are compared with a strong teacher (``python -m training teach``), drawn ones with the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # read when the libraries below are loaded
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+from mocapanything_addon.jobs.settings import CaptureSettings  # noqa: E402
+from mocapanything_addon.worker import video  # noqa: E402
+from mocapanything_addon.worker.subject.clip import make_clip  # noqa: E402
+from mocapanything_addon.worker.subject.window import scaled  # noqa: E402
+from samples.footage import Truth, write_video  # noqa: E402
+from samples.render import Photographer  # noqa: E402
+from samples.scenery import Scenery  # noqa: E402
+from training.pack import FRAME_RATE, Pack, pack_names  # noqa: E402
+from training.split import side_of  # noqa: E402
+from training.teacher import VIDEO_SUFFIXES, load_mask_split, taught_frames  # noqa: E402
+
+from .fitting.clips import ClipSpec, load_clips  # noqa: E402
+from .fitting.filming import View, place_camera, posed_vertices  # noqa: E402
+from .fitting.subjects import make_subject  # noqa: E402
+from .masks.rivals import RIVALS, Rival  # noqa: E402
+from .masks.scores import boundary_score, overlap, part_meant  # noqa: E402
+from .report import Table  # noqa: E402
+
+CONTENT = Path(__file__).resolve().parents[1] / "samples" / "content"
+WORST = 12
+CLIP_FRAMES = 36
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A video with true masks (H, W) of some of its frames, by frame number."""
+
+    name: str
+    kind: str
+    path: Path
+    masks: dict[int, Mask]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A frame with what was found and what is true, for looking at."""
+
+    title: str
+    score: float
+    image: NDArray[np.uint8]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Cut out every clip with every method, print the tables, write them and the worst frames."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.subject", description=__doc__)
+    parser.add_argument("--videos", type=Path, help="folder of the real videos")
+    parser.add_argument("--teacher", type=Path, default=Path("data/teacher"), help="what 'teach' has written")
+    parser.add_argument(
+        "--side", default="held_out", choices=("held_out", "train"), help="of mask_split.json"
+    )
+    parser.add_argument("--packs", type=Path, default=Path("data/packs"), help="folder of rig packs")
+    parser.add_argument("--only", default="", help="names of clips, by commas")
+    parser.add_argument("--rivals", action="store_true", help="other methods too")
+    parser.add_argument("--out", type=Path, default=Path("out/benchmarks/subject"))
+    options = parser.parse_args(arguments)
+    table = Table(
+        "subject",
+        "Masks",
+        ("clip", "method", "frames", "IoU", "lowest IoU", "boundary F", "found in", "frames a second"),
+        note="IoU and boundary F (tolerance 0.8 % of the image's diagonal) are means over frames.",
+    )
+    pictures: list[Picture] = []
+    chosen = {name.strip() for name in options.only.split(",") if name.strip()}
+    with tempfile.TemporaryDirectory() as scratch:
+        for clip in clips(options, Path(scratch)):
+            if chosen and clip.name not in chosen:
+                continue
+            methods: dict[str, Callable[[Clip], dict[int, Mask]]] = {"ours": cut_by_product}
+            if options.rivals:
+                methods |= {name: _rival(method) for name, method in RIVALS.items()}
+            for name, method in methods.items():
+                began = perf_counter()
+                found = method(clip)
+                rate = frame_count(clip.path) / (perf_counter() - began) if name == "ours" else float("nan")
+                add_row(table, clip, name, found, rate)
+                if name == "ours":
+                    pictures += drawn(clip, found)
+                print(table.rows[-1], file=sys.stderr, flush=True)
+                table.write(options.out)
+    print(table.markdown())
+    write_worst(options.out / "worst.png", pictures)
+
+
+def clips(options: argparse.Namespace, scratch: Path) -> Iterator[Clip]:
+    """Real clips, the samples, and clips of rigs that do not train."""
+    if options.videos is not None:
+        for name in load_mask_split()[options.side]:
+            path = next((p for p in options.videos.glob(f"{name}.*") if p.suffix in VIDEO_SUFFIXES), None)
+            masks = {frame.index: frame.mask > 127 for frame in taught_frames(options.teacher, [name])}
+            if path is not None and masks:
+                yield Clip(name, "real", path, masks)
+    for path in sorted(CONTENT.glob("*.mp4")):
+        truth = Truth.load(path.with_suffix(".npz"))
+        masks = {index: mask for index, mask in enumerate(truth.silhouettes()) if index % 3 == 0}
+        yield Clip(path.stem, "sample", path, masks)
+    known = set(pack_names(options.packs))
+    for spec in load_clips("all"):
+        if spec.pack in known and side_of(Pack.load(options.packs, spec.pack).family) == "validation":
+            yield film(spec, options.packs, scratch)
+
+
+def film(spec: ClipSpec, packs: Path, folder: Path) -> Clip:
+    """A clip of the fit's benchmark as a video, with its shadow on the ground."""
+    subject = make_subject(spec, packs, CLIP_FRAMES)
+    camera = place_camera(spec, subject, View())
+    seed = len(spec.name)
+    scenery = Scenery(spec.palette, seed=seed, scale=1.0, trees=0 if spec.palette == "pond" else 12)
+    photographer = Photographer.of_rig(subject.rig, scenery, seed=seed, supersampling=1)
+    shots = [photographer.photograph(vertices, camera) for vertices in posed_vertices(subject)]
+    path = folder / f"{spec.name.replace(' ', '_')}.mp4"
+    write_video(path, (image for image, _ in shots), frame_rate=round(FRAME_RATE))
+    return Clip(spec.name, "drawn", path, {i: mask for i, (_, mask) in enumerate(shots) if i % 3 == 0})
+
+
+def cut_by_product(clip: Clip) -> dict[int, Mask]:
+    """What the capture cuts out, as masks of whole frames."""
+    wanted = sorted(clip.masks)
+    height, width = clip.masks[wanted[0]].shape
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        result, said = make_clip(clip.path, CaptureSettings(), Path(folder), lambda *progress: None)
+        for sentence in said:
+            print(f"{clip.name}: {sentence}", file=sys.stderr)
+        times = [frame.time for frame in video.frames(clip.path)]
+        first = times[0]
+        for index in wanted:
+            # A clip of several shots is captured in part; what is left out counts as not found.
+            at = int(np.abs(result.times - (times[index] - first)).argmin())
+            mask = cv2.warpAffine(
+                np.asarray(result.mask[at]),
+                scaled(result.crops[at], width / result.width).affine_from_image(),
+                (width, height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            )
+            found[index] = mask > 127
+    return found
+
+
+def _rival(method: Rival) -> Callable[[Clip], dict[int, Mask]]:
+    def cut(clip: Clip) -> dict[int, Mask]:
+        frames = [frame.rgb for frame in video.frames(clip.path)]
+        return method(frames, clip.masks)
+
+    return cut
+
+
+def frame_count(path: Path) -> int:
+    """Frames of a video."""
+    return sum(1 for _ in video.frames(path))
+
+
+def add_row(table: Table, clip: Clip, method: str, found: dict[int, Mask], rate: float) -> None:
+    """Means over the frames with a true mask."""
+    shown = [index for index, mask in clip.masks.items() if mask.any()]
+    truth = {index: meant(clip, found[index], index) for index in shown}
+    overlaps = [overlap(found[index], truth[index]) for index in shown]
+    edges = [boundary_score(found[index], truth[index]) for index in shown]
+    kept = float(np.mean([value > 0.5 for value in overlaps]))
+    table.add(
+        clip.name,
+        method,
+        len(shown),
+        float(np.mean(overlaps)),
+        min(overlaps),
+        float(np.mean(edges)),
+        kept,
+        rate,
+    )
+
+
+def meant(clip: Clip, found: Mask, index: int) -> Mask:
+    """The true mask of a frame; of a real one, the creature that was chosen."""
+    return part_meant(found, clip.masks[index]) if clip.kind == "real" else clip.masks[index]
+
+
+def drawn(clip: Clip, found: dict[int, Mask]) -> list[Picture]:
+    """Frames with the true outline green and the found one red."""
+    pictures = []
+    for index, frame in enumerate(video.frames(clip.path)):
+        if index not in clip.masks or not clip.masks[index].any():
+            continue
+        image = frame.rgb.copy()
+        truth = meant(clip, found[index], index)
+        for mask, color in ((truth, (0, 255, 0)), (found[index], (255, 0, 0))):
+            lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            cv2.drawContours(image, lines, -1, color, max(1, image.shape[1] // 400))
+        score = overlap(found[index], truth)
+        small = cv2.resize(
+            image, (400, round(400 * image.shape[0] / image.shape[1])), interpolation=cv2.INTER_AREA
+        )
+        pictures.append(Picture(f"{clip.name} {index}: {score:.2f}", score, np.asarray(small, np.uint8)))
+    return pictures
+
+
+def write_worst(path: Path, pictures: list[Picture]) -> None:
+    """The frames with the lowest overlap, three in a row."""
+    tiles = []
+    for picture in sorted(pictures, key=lambda p: p.score)[:WORST]:
+        tile = np.zeros((300, 400, 3), np.uint8)
+        part = picture.image[:300]
+        tile[: len(part)] = part
+        cv2.putText(
+            tile, picture.title, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 0), 1, cv2.LINE_AA
+        )
+        tiles.append(tile)
+    tiles += [np.zeros((300, 400, 3), np.uint8)] * (-len(tiles) % 3)
+    rows = [np.hstack(tiles[start : start + 3]) for start in range(0, len(tiles), 3)]
+    if rows:
+        cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()

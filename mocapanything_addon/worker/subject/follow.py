@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The subject's mask through a shot: the mask network, hinted by the frame before and by what moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...fit.crop import Crop
+from ...models.mask_cutter import MaskCutter
+from .frame_store import FrameStore, OddsStore, Scratch
+from .window import box_of, cut_window, inside_image
+
+WINDOW_SIZE = 192
+"""Pixels a side of the windows in the small frames; the final masks are cut from larger ones."""
+
+MARGIN = 1.5
+"""Side of the window over the longer side of the hint's box: there is room for a hint that misses a limb."""
+
+LEAST_SIDE = 24.0
+"""Of a window, pixels of the small frame."""
+
+CARRIED_STILL, CARRIED_MOVING = 0.75, 0.35
+"""Share of the frame before in the hint where nothing moves and where something does; the rest is motion's. A
+limb may stand still for a while; what moves with the subject and is not in its mask was likely missed."""
+
+CERTAIN = 2.0
+"""Log odds that count as an (almost) certain hint."""
+
+SEEN_MOVING = 0.5
+"""Hint of motion that the window must hold."""
+
+GAP = 0.4
+"""Gap between parts of the subject, at most, share of the root of its area: things in front may part it."""
+
+STANDS_STILL = -0.25
+"""Mean hint of motion below which a part of its own is none of the subject."""
+
+LOST = 0.1
+"""Share of its usual area below which the subject is out of sight or lost."""
+
+FADE = 0.8
+"""What a lost subject's last place still says, a frame."""
+
+NOWHERE = -8.0
+"""Log odds outside the window."""
+
+GLANCES = 6
+"""Frames in which one that nothing points at is looked for."""
+
+Hint = NDArray[np.float32]
+"""(h, w) from -1 (surely not the subject) over 0 (no idea) to 1 (surely is)."""
+
+
+def follow_masks(
+    frames: FrameStore,
+    moving: Callable[[int], Hint],
+    start: tuple[int, Hint],
+    cutter: MaskCutter,
+    scratch: Scratch,
+    tick: Callable[[float], None],
+) -> OddsStore:
+    """Log odds of the subject in every frame of a shot.
+
+    From the first frame the mask is carried both ways with the optical flow, and cut anew in every frame.
+
+    Args:
+        frames: RGB (h, w, 3) at analysis size.
+        moving: The hint that motion gives in a frame; zeros if it knows nothing.
+        start: A frame, and what points at the subject in it.
+        cutter: The network.
+        scratch: For the store returned.
+        tick: Called with the share done.
+    """
+    odds = scratch.odds("masks", frames.shape[0], frames.shape[1])
+    first, hint = start
+    found = together(cut_out(frames[first], hint, cutter), moving(first))
+    # Once more: now the window fits, and the outline is the hint.
+    if (found > 0).any():
+        found = together(cut_out(frames[first], as_hint(found), cutter), moving(first))
+    odds[first] = found
+    done = 1
+    for step in (1, -1):
+        follower = _Follower(found)
+        before = frames[first]
+        index = first + step
+        while 0 <= index < len(frames):
+            after = frames[index]
+            odds[index] = follower.next(before, after, moving(index), cutter)
+            before = after
+            index += step
+            done += 1
+            tick(done / len(frames))
+    return odds
+
+
+def what_stands_out(
+    frames: FrameStore, cutter: MaskCutter, tick: Callable[[float], None]
+) -> tuple[int, Hint]:
+    """The frame, of some, in which the network is surest of a subject without any hint, and that subject."""
+    best, chosen, hint = -1.0, 0, np.zeros(frames.shape[:2], np.float32)
+    nothing = hint
+    for number, index in enumerate(np.unique(np.linspace(0, len(frames) - 1, GLANCES).astype(int)).tolist()):
+        logit = cut_out(frames[index], nothing, cutter)
+        subject = logit > 0
+        if subject.any():
+            sure = float(np.tanh(0.5 * logit[subject]).mean()) * float(subject.mean()) ** 0.25
+            if sure > best:
+                best, chosen, hint = sure, index, as_hint(logit)
+        tick((number + 1) / GLANCES)
+    return chosen, hint
+
+
+def as_hint(logit: NDArray[np.float32]) -> Hint:
+    """Log odds as a hint."""
+    return np.tanh(logit / CERTAIN).astype(np.float32)
+
+
+def cut_out(
+    rgb: NDArray[np.uint8], hint: Hint, cutter: MaskCutter, around: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """(h, w) log odds of a small frame, cut from a window around a place (h, w), the hint's if none is given;
+    from the whole frame if that is nowhere."""
+    height, width = hint.shape
+    left, top, right, bottom = box_of(hint > 0 if around is None else around)
+    if np.isnan(left):
+        left, top, right, bottom = 0.0, 0.0, float(width), float(height)
+        side = float(max(width, height))
+    else:
+        side = min(max(MARGIN * max(right - left, bottom - top), LEAST_SIDE), 1.2 * max(width, height))
+    corner = 0.5 * (left + right - side), 0.5 * (top + bottom - side)
+    window = Crop(corner[0], corner[1], side, WINDOW_SIZE)
+    logit = cutter.logit(cut_window(rgb, window, width), hint_window(hint, window))
+    back = cv2.warpAffine(
+        logit,
+        window.affine_from_image(),
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderValue=(NOWHERE,),
+    )
+    return np.asarray(back, np.float32)
+
+
+def together(logit: NDArray[np.float32], moving: Hint) -> NDArray[np.float32]:
+    """The log odds without parts that are far from the largest one, or stand still while it moves."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((logit > 0).astype(np.uint8), connectivity=8)
+    if len(stats) <= 2:
+        return logit
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    main = 1 + int(areas.argmax())
+    away = cv2.distanceTransform((parts != main).astype(np.uint8), cv2.DIST_L2, 3)
+    reach = GAP * float(areas.max()) ** 0.5
+    kept = logit.copy()
+    for part in range(1, len(stats)):
+        mask = parts == part
+        if part != main and (away[mask].min() > reach or float(moving[mask].mean()) < STANDS_STILL):
+            kept[mask] = NOWHERE
+    return kept
+
+
+def parts_touching(mask: NDArray[np.bool_], place: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected parts of a mask that reach into a place."""
+    _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return np.asarray(np.isin(parts, np.unique(parts[place & mask])) & mask)
+
+
+def hint_window(hint: Hint, window: Crop) -> Hint:
+    """(n, n) a window of a hint; beyond the image nothing is."""
+    size = (window.size, window.size)
+    cut = cv2.warpAffine(hint, window.affine_from_image(), size, borderMode=cv2.BORDER_REPLICATE)
+    if hint.any():
+        cut[~inside_image(window, hint.shape[1], hint.shape[0])] = -1.0
+    return np.asarray(cut, np.float32)
+
+
+class _Follower:
+    """The last mask on its way through the frames."""
+
+    def __init__(self, first: NDArray[np.float32]) -> None:
+        self._last = as_hint(first)
+        self._area = max(1.0, float((first > 0).sum()))
+        """Usual area of the subject, pixels."""
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        height, width = first.shape
+        self._no_flow = np.zeros((height, width, 2), np.float32)
+        self._x, self._y = np.meshgrid(
+            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+        )
+
+    def next(
+        self, before: NDArray[np.uint8], after: NDArray[np.uint8], moving: Hint, cutter: MaskCutter
+    ) -> NDArray[np.float32]:
+        """Log odds of the next frame."""
+        flow = self._flow.calc(_grey(after), _grey(before), self._no_flow)
+        carried = cv2.remap(
+            self._last,
+            self._x + flow[:, :, 0],
+            self._y + flow[:, :, 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(-1.0,),
+        )
+        share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
+        lost = float((carried > 0).sum()) < LOST * self._area
+        hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving
+        # What moves widens the window: a limb that the mask has lost must be in it to be found again.
+        around = (carried > 0) | (moving > SEEN_MOVING)
+        logit = together(cut_out(after, np.asarray(hint, np.float32), cutter, around), moving)
+        area = float((logit > 0).sum())
+        if area < LOST * self._area:
+            # Out of sight: the place where it was fades.
+            self._last = np.asarray((carried + 1.0) * FADE - 1.0, np.float32)
+        else:
+            self._last = as_hint(logit)
+            self._area += 0.05 * (area - self._area)
+        return logit
+
+
+def _grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train the mask network on composed scenes and real frames, with simulated hints."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mocapanything_addon.models.mask_network import MaskNetwork, standardised
+
+from .backdrops import Backdrops
+from .data import load_characters
+from .loop import Schedule, Trainer
+from .mask_hints import HINTS, random_hint
+from .mask_scenes import MaskScene, MaskSceneMaker
+from .teacher import TaughtFrame, load_mask_split, taught_frames
+
+BATCH = 16
+POOL = 1200
+"""Scenes kept; the oldest make room for new ones."""
+USES = 4
+"""How often a scene is seen on average, each time with another hint."""
+BOUNDARY_WEIGHT = 4.0
+BOUNDARY = 0.02
+"""Width of the band along the outline that counts more, share of the window."""
+VALIDATION_SCENES = 32
+LONGEST_SIDE = 640
+"""Real frames are kept at this size."""
+
+
+@dataclass(frozen=True, eq=False)
+class MaskBatch:
+    """B windows."""
+
+    image: Tensor
+    """(B, 3, n, n) standardised."""
+    hint: Tensor
+    """(B, 1, n, n) -1 to 1."""
+    mask: Tensor
+    """(B, 1, n, n) 0 to 1."""
+
+
+class ScenePool:
+    """Scenes made on the fly, each used a few times with another hint, turned over and in another light."""
+
+    def __init__(self, maker: MaskSceneMaker, rng: np.random.Generator) -> None:
+        self.maker, self.rng = maker, rng
+        self.scenes: list[MaskScene] = []
+        self._next = 0
+        self._owed = 0.0
+
+    def batch(self) -> MaskBatch:
+        """The next training batch; makes as many new scenes as are due."""
+        self._owed += BATCH / USES
+        while self._owed >= 1.0 or len(self.scenes) < BATCH:
+            self._owed -= 1.0
+            self._add(self.maker.scene())
+        chosen = self.rng.choice(len(self.scenes), BATCH, replace=False)
+        hints = [random_hint(self.scenes[i], self.rng) for i in chosen]
+        return stack_scenes([self.scenes[i] for i in chosen], hints, self.rng)
+
+    def _add(self, scene: MaskScene) -> None:
+        if len(self.scenes) < POOL:
+            self.scenes.append(scene)
+        else:
+            self.scenes[self._next] = scene
+            self._next = (self._next + 1) % POOL
+
+
+def stack_scenes(
+    scenes: list[MaskScene], hints: list[NDArray[np.float32]], rng: np.random.Generator | None = None
+) -> MaskBatch:
+    """Stack scenes; with a source of chance some are mirrored and their colours disturbed."""
+    images, masks, maps = [], [], []
+    for scene, hint in zip(scenes, hints, strict=True):
+        image, mask, given = scene.image.astype(np.float32), scene.subject, hint
+        if rng is not None:
+            image = np.clip(image * rng.uniform(0.85, 1.15, 3) + rng.normal() * 8.0, 0.0, 255.0)
+            if rng.random() < 0.5:
+                image, mask, given = image[:, ::-1], mask[:, ::-1], given[:, ::-1]
+        images.append(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))
+        masks.append(np.ascontiguousarray(mask[None], np.float32) / np.float32(255.0))
+        maps.append(np.ascontiguousarray(given[None], np.float32))
+    stacked = standardised(torch.from_numpy(np.stack(images)))
+    return MaskBatch(
+        stacked.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(np.stack(maps)),
+        torch.from_numpy(np.stack(masks)),
+    )
+
+
+def mask_loss(logit: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy, more along the outline, and one minus the soft IoU of each window."""
+    width = 2 * max(1, round(BOUNDARY * truth.shape[-1])) + 1
+    near = functional.max_pool2d(truth, width, 1, width // 2) + functional.max_pool2d(
+        -truth, width, 1, width // 2
+    )
+    weight = 1.0 + BOUNDARY_WEIGHT * near
+    entropy = functional.binary_cross_entropy_with_logits(logit, truth, reduction="none")
+    entropy = (entropy * weight).sum() / weight.sum()
+    odds = torch.sigmoid(logit)
+    # A handful of pixels keeps empty windows from counting as wholly wrong.
+    some = 1e-4 * truth[0].numel()
+    shared = (odds * truth).sum((1, 2, 3)) + some
+    both = (odds + truth - odds * truth).sum((1, 2, 3)) + some
+    overlap = (shared / both).mean()
+    loss = entropy + 0.5 * (1.0 - overlap)
+    return loss, {"entropy": float(entropy.detach()), "overlap": float(overlap.detach())}
+
+
+def overlap(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Intersection over union; 1 where both are empty."""
+    union = int((mask | truth).sum())
+    return float((mask & truth).sum()) / union if union else 1.0
+
+
+@torch.no_grad()
+def predicted(network: nn.Module, batch: MaskBatch) -> NDArray[np.float32]:
+    """(B, n, n) log odds."""
+    return network(batch.image, batch.hint)[:, 0].float().numpy()
+
+
+def measure(
+    network: nn.Module, drawn: list[MaskScene], real: list[MaskScene], *, seed: int = 3
+) -> dict[str, float]:
+    """Mean IoU by kind of scene and of hint, beside the hint's own (the floor)."""
+    network.eval()
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[float]] = {}
+    for side, scenes in (("drawn", drawn), ("real", real)):
+        for start in range(0, len(scenes), BATCH):
+            part = scenes[start : start + BATCH]
+            for kind in ("nothing", "moving"):
+                hints = [HINTS[kind][1](scene, rng) for scene in part]
+                for scene, hint, logit in zip(
+                    part, hints, predicted(network, stack_scenes(part, hints)), strict=True
+                ):
+                    truth = scene.subject > 127
+                    if kind == "nothing" and not scene.alone:
+                        continue
+                    found.setdefault(f"{side}_{kind}", []).append(overlap(logit > 0, truth))
+                    if kind == "moving":
+                        found.setdefault(f"{side}_floor", []).append(overlap(hint > 0, truth))
+    network.train()
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def fixed_scenes(
+    packs: Path, taught: list[TaughtFrame], size: int, count: int, seed: int = 7
+) -> tuple[list[MaskScene], list[MaskScene]]:
+    """The same validation scenes at every call: of rigs that do not train, and of real frames held out."""
+    rng = np.random.default_rng(seed)
+    maker = MaskSceneMaker(load_characters(packs, "validation"), taught, Backdrops(rng), rng, size)
+    drawn = [maker.drawn() for _ in range(count)]
+    return drawn, [maker.real() for _ in range(count)] if taught else []
+
+
+def load_taught(folder: Path, side: str) -> list[TaughtFrame]:
+    """Real frames of a side of ``mask_split.json``, at most ``LONGEST_SIDE`` large; none without a folder."""
+    frames = []
+    for frame in taught_frames(folder, load_mask_split()[side]):
+        scale = min(1.0, LONGEST_SIDE / max(frame.mask.shape))
+        size = round(frame.mask.shape[1] * scale), round(frame.mask.shape[0] * scale)
+        image, mask = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (frame.image, frame.mask))
+        frames.append(TaughtFrame(frame.video, frame.index, np.asarray(image), np.asarray(mask)))
+    return frames
+
+
+def load_cut_outs(folder: Path) -> list[TaughtFrame]:
+    """Pictures whose alpha is their mask."""
+    found = []
+    for number, path in enumerate(sorted(folder.glob("*.png"))):
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if image is not None and image.ndim == 3 and image.shape[2] == 4 and image[..., 3].max() > 127:
+            rgb = np.ascontiguousarray(image[..., 2::-1], np.uint8)
+            found.append(TaughtFrame("cut-outs", number, rgb, np.ascontiguousarray(image[..., 3], np.uint8)))
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line; see README.md."""
+    parser = argparse.ArgumentParser(prog="python -m training mask", description=__doc__)
+    parser.add_argument("--packs", type=Path, default=Path("data/packs"))
+    parser.add_argument("--teacher", type=Path, default=Path("data/teacher"), help="what 'teach' has written")
+    parser.add_argument("--photos", type=Path, help="folder of pictures without creatures")
+    parser.add_argument("--cut-outs", type=Path, help="folder of pictures of creatures with alpha")
+    parser.add_argument("--trunk", type=Path, help="weights of EfficientNet-Lite0, for a new run")
+    parser.add_argument("--run", type=Path, default=Path("runs/mask"))
+    parser.add_argument("--size", type=int, default=128, help="pixels a side of the windows, of 32")
+    parser.add_argument("--steps", type=int, default=4000, help="budget: the cosine ends here")
+    parser.add_argument("--rate", type=float, default=1.0e-3)
+    parser.add_argument("--begin-with", type=Path, metavar="FILE", help="exported weights for a new run")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    torch.manual_seed(options.seed)
+    network = MaskNetwork()
+    if options.trunk is not None:
+        network.trunk.load_published(torch.load(options.trunk, weights_only=True))
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trainer = Trainer(network, options.run, Schedule(options.rate, options.steps), pretrained=network.trunk)
+    if options.begin_with is not None:
+        trainer.begin_with(options.begin_with)
+    # A run that goes on must not see the same samples again.
+    rng = np.random.default_rng([options.seed, trainer.step])
+    taught = load_taught(options.teacher, "train")
+    backdrops = Backdrops(rng, options.photos, taught)
+    characters = load_characters(options.packs, "train")
+    cut_outs = load_cut_outs(options.cut_outs) if options.cut_outs is not None else []
+    maker = MaskSceneMaker(characters, taught, backdrops, rng, options.size, cut_outs=cut_outs)
+    pool = ScenePool(maker, rng)
+    held_out = load_taught(options.teacher, "held_out")
+    drawn, real = fixed_scenes(options.packs, held_out, options.size, VALIDATION_SCENES)
+    print(
+        f"{len(characters)} characters, {len(taught)} real frames, {len(cut_outs)} cut-outs, "
+        f"{sum(p.numel() for p in network.parameters())} parameters",
+        flush=True,
+    )
+
+    def train_step() -> tuple[Tensor, dict[str, float]]:
+        batch = pool.batch()
+        return mask_loss(network(batch.image, batch.hint), batch.mask)
+
+    trainer.run(
+        train_step, lambda: measure(trainer.average, drawn, real), steps=options.steps, evaluate_every=900.0
+    )
+
+
+if __name__ == "__main__":
+    main()
