@@ -15,6 +15,7 @@ from mocapanything_addon.jobs.errors import BadInputError, CancelledError
 from mocapanything_addon.jobs.settings import CaptureSettings
 from mocapanything_addon.worker.subject.box import SubjectBox
 from mocapanything_addon.worker.subject.clip import make_clip
+from mocapanything_addon.worker.subject.window import cut_window
 
 WIDTH, HEIGHT = 240, 160
 
@@ -47,8 +48,9 @@ def capture(
 def overlaps(clip: SubjectClip, masks: list[np.ndarray]) -> list[float]:
     """Intersection over union per frame, in the clip's windows."""
     values = []
-    for crop, found, mask in zip(clip.crops, clip.mask, masks, strict=True):
-        truth = cv2.warpAffine(mask, crop.affine_from_image(), (crop.size, crop.size)) > 127
+    for t, (crop, found, mask) in enumerate(zip(clip.crops, clip.mask, masks, strict=True)):
+        to_frame = None if clip.to_frame is None else clip.to_frame[t]
+        truth = cut_window(mask, crop, clip.width, to_frame) > 127
         values.append((truth & (found > 0)).sum() / max(1, (truth | (found > 0)).sum()))
     return values
 
@@ -80,6 +82,11 @@ def test_creature_before_a_panning_camera(tmp_path):
     images, masks = scene(30, pan=6.0, speed=9.0)
     clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job")
     assert np.mean(overlaps(clip, masks)) > 0.8
+    assert clip.to_frame is not None
+    # In the scene it walks on at its own pace, and no window reaches the border that the pan moves along.
+    centers = np.array([crop.left + 0.5 * crop.side for crop in clip.crops])
+    assert np.diff(centers)[5:-5].mean() == pytest.approx(9.0, abs=0.7)
+    assert not clip.cut_off.any()
 
 
 def test_same_input_gives_the_same_masks(tmp_path):

@@ -48,6 +48,8 @@ class CameraPath:
     def __init__(self) -> None:
         self.to_frame: list[NDArray[np.float64]] = []
         """(3, 3) homography from the first frame of the shot to each frame."""
+        self.support: list[float] = []
+        """How much of the background goes along with that, 0 to 1; 0 also where it has no texture."""
         self._anchor: NDArray[np.uint8] | None = None
         self._anchor_motion = np.eye(3)
         self._since_anchor = np.eye(3)
@@ -58,12 +60,14 @@ class CameraPath:
         grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
         if self._anchor is None or self._before is None or starts_shot:
             self._set_anchor(grey, np.eye(3))
+            self.support.append(1.0)
         else:
             step = camera_step(self._anchor, grey, self._since_anchor)
             if step.support < LEAST_SUPPORT and self._anchor is not self._before:
                 # The anchor has gone out of sight or been covered: go on from the frame before.
                 self._set_anchor(self._before, self.to_frame[-1])
                 step = camera_step(self._anchor, grey, np.eye(3))
+            self.support.append(step.support)
             self._since_anchor = step.homography
             if not _explains(self._anchor, grey, self._since_anchor):
                 self._since_anchor = np.eye(3)
@@ -73,6 +77,17 @@ class CameraPath:
         if _corner_motion(self._since_anchor, width, height) > ANCHOR_REACH * width:
             self._set_anchor(grey, self.to_frame[-1])
         self._before = grey
+
+    def keep(self, first: int, count: int) -> None:
+        """Forget all frames but these."""
+        self.to_frame = self.to_frame[first : first + count]
+        self.support = self.support[first : first + count]
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether the background tells the camera's motion; one that seems to stand still does."""
+        moved = not all(np.allclose(h, np.eye(3)) for h in self.to_frame)
+        return not moved or float(np.median(self.support)) >= LEAST_SUPPORT
 
     def _set_anchor(self, grey: NDArray[np.uint8], motion: NDArray[np.float64]) -> None:
         self._anchor, self._anchor_motion, self._since_anchor = grey, motion, np.eye(3)

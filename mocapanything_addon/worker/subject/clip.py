@@ -20,13 +20,23 @@ from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .box import SubjectBox
 from .camera_motion import CameraPath
-from .follow import Hint, as_hint, cut_out, follow_masks, hint_window, parts_touching, what_stands_out
+from .follow import Hint, as_hint, cut_out, follow_masks, parts_touching, what_stands_out
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
+from .scene_plane import scene_plane
 from .shots import ShotDetector, longest_shot
 from .track import LEAST_AREA, OTHER, SUBJECT, at_least, follow_subject
-from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image, scaled
+from .window import (
+    Homography,
+    borders_touched,
+    box_of,
+    boxes_in_plane,
+    cut_hint,
+    cut_window,
+    follow_boxes,
+    inside_image,
+)
 
 ANALYSIS_AREA = 288 * 288
 """Pixels of a frame, at most, when the subject is looked for."""
@@ -115,6 +125,8 @@ def _cut_out(
     """The second reading: windows and masks to disk. Leaves no file behind if it fails."""
     info, count = survey.info, len(survey.times)
     begun = 0.0 if survey.has_masks else FOUND_SHARE
+    if survey.plane is not None:
+        boxes = boxes_in_plane(boxes, survey.plane)
     crops = follow_boxes(boxes, info.frame_rate, info.width, info.height, size)
     cut_off = np.zeros((count, 4), bool)
     colors = FrameStore(folder / "color.bin", (size, size, 3))
@@ -122,10 +134,11 @@ def _cut_out(
     try:
         with colors, cut:
             for index, frame in enumerate(frames):
-                color, mask = masks.cut(index, frame, crops[index])
+                to_frame = None if survey.plane is None else survey.plane[index]
+                color, mask = masks.cut(index, frame, crops[index], to_frame)
                 colors.append(color)
                 cut.append(mask)
-                cut_off[index] = borders_touched(mask, crops[index], info.width, info.height)
+                cut_off[index] = borders_touched(mask, crops[index], info.width, info.height, to_frame)
                 progress("subject", round(begun * count + (1.0 - begun) * (index + 1)), count)
             return SubjectClip(
                 times=np.array(survey.times) - survey.times[0],
@@ -136,6 +149,7 @@ def _cut_out(
                 color=colors.as_array(),
                 mask=cut.as_array(),
                 cut_off=cut_off,
+                to_frame=survey.plane,
             )
     except BaseException:
         colors.path.unlink(missing_ok=True)
@@ -157,6 +171,8 @@ class _Survey:
     has_masks: bool = False
     first: int = 0
     """Number of frames read before the shot."""
+    plane: NDArray[np.float64] | None = None
+    """(T, 3, 3) from the scene's pixels to each frame's; None where the camera stands still."""
 
 
 def _survey(
@@ -188,7 +204,7 @@ def _survey(
             survey.boxes.append((factor * left, factor * top, factor * right, factor * bottom))
         else:
             survey.frames.append(small)
-            survey.camera.add(small, is_cut)
+        survey.camera.add(small, is_cut)
         survey.times.append(frame.time)
         done = len(survey.times)
         progress("decode", done, max(expected, done))
@@ -201,6 +217,14 @@ def _survey(
             )
         warnings.append(f"The mask ends after {survey.times[-1]:.2f} s; the capture ends with it.")
     _keep_longest_shot(survey, scratch, warnings)
+    if survey.camera.is_reliable:
+        to_frame = np.array(survey.camera.to_frame)
+        survey.plane = scene_plane(to_frame, width, height, info.width / width)
+    else:
+        warnings.append(
+            "The camera moves, and the background shows too little to tell how: the character travels as the "
+            "subject does in the image, not in the scene."
+        )
     return survey
 
 
@@ -217,8 +241,8 @@ def _keep_longest_shot(survey: _Survey, scratch: Scratch, warnings: list[str]) -
     survey.first = first
     survey.times = survey.times[shot]
     survey.boxes = survey.boxes[shot]
+    survey.camera.keep(first, count)
     if not survey.has_masks:
-        survey.camera.to_frame = survey.camera.to_frame[shot]
         kept = scratch.store("shot", survey.frames.shape)
         for index in range(first, first + count):
             kept.append(survey.frames[index])
@@ -256,6 +280,7 @@ def _find(
     to_frame = np.array(survey.camera.to_frame)
     evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5 * FOUND_SHARE))
     if evidence is Evidence.FOLLOWED:
+        survey.plane = None  # no background was recognised as standing still
         warnings.append(
             "The camera runs along with the subject, so that the background could not be told by its motion; "
             "what stands out was taken for the subject. Check the mask, or give one."
@@ -332,14 +357,16 @@ class _FoundMasks:
     odds: OddsStore
     cutter: MaskCutter
 
-    def cut(self, index: int, frame: VideoFrame, crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        color = cut_window(frame.rgb, crop, self.info.width)
+    def cut(
+        self, index: int, frame: VideoFrame, crop: Crop, to_frame: Homography | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        color = cut_window(frame.rgb, crop, self.info.width, to_frame)
         odds = self.odds[index]
         if (odds > 0).sum() <= LEAST_AREA * odds.size:
             return color, np.zeros((crop.size, crop.size), np.uint8)
-        hint = hint_window(as_hint(odds), scaled(crop, odds.shape[1] / self.info.width))
+        hint = cut_hint(as_hint(odds), crop, self.info.width, to_frame)
         subject = self.cutter.logit(color, hint) > 0
-        subject &= inside_image(crop, self.info.width, self.info.height)
+        subject &= inside_image(crop, self.info.width, self.info.height, to_frame)
         return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)
 
 
@@ -350,12 +377,14 @@ class _ReadMasks:
         self._given = GivenMasks(mask, info.frame_rate) if mask else None
         self._info = info
 
-    def cut(self, index: int, frame: VideoFrame, crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def cut(
+        self, index: int, frame: VideoFrame, crop: Crop, to_frame: Homography | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         mask = _given_mask(self._given, frame)
-        color = cut_window(frame.rgb, crop, self._info.width)
+        color = cut_window(frame.rgb, crop, self._info.width, to_frame)
         if mask is None:
             return color, np.zeros((crop.size, crop.size), np.uint8)
-        window = cut_window(mask, crop, self._info.width)
+        window = cut_window(mask, crop, self._info.width, to_frame)
         window = np.where(window > 127, 255, 0).astype(np.uint8)
-        window[~inside_image(crop, self._info.width, self._info.height)] = 0
+        window[~inside_image(crop, self._info.width, self._info.height, to_frame)] = 0
         return color, window

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...fit.crop import Crop
 from ...models.mask_cutter import MaskCutter
 from .frame_store import FrameStore, OddsStore, Scratch
-from .window import box_of, cut_window, inside_image
+from .window import box_of, cut_hint, cut_window
 
 WINDOW_SIZE = 192
 """Pixels a side of the windows in the small frames; the final masks are cut from larger ones."""
@@ -133,7 +133,7 @@ def cut_out(
         side = min(max(MARGIN * max(right - left, bottom - top), LEAST_SIDE), 1.2 * max(width, height))
     corner = 0.5 * (left + right - side), 0.5 * (top + bottom - side)
     window = Crop(corner[0], corner[1], side, WINDOW_SIZE)
-    logit = cutter.logit(cut_window(rgb, window, width), hint_window(hint, window))
+    logit = cutter.logit(cut_window(rgb, window, width), cut_hint(hint, window, width))
     back = cv2.warpAffine(
         logit,
         window.affine_from_image(),
@@ -165,15 +165,6 @@ def parts_touching(mask: NDArray[np.bool_], place: NDArray[np.bool_]) -> NDArray
     """The connected parts of a mask that reach into a place."""
     _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     return np.asarray(np.isin(parts, np.unique(parts[place & mask])) & mask)
-
-
-def hint_window(hint: Hint, window: Crop) -> Hint:
-    """(n, n) a window of a hint; beyond the image nothing is."""
-    size = (window.size, window.size)
-    cut = cv2.warpAffine(hint, window.affine_from_image(), size, borderMode=cv2.BORDER_REPLICATE)
-    if hint.any():
-        cut[~inside_image(window, hint.shape[1], hint.shape[0])] = -1.0
-    return np.asarray(cut, np.float32)
 
 
 class _Follower:

@@ -10,6 +10,9 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ...fit.crop import Crop
 
+Homography = NDArray[np.float64]
+"""(3, 3)."""
+
 MARGIN = 1.4
 """Side of the window over the longer side of the subject's box."""
 
@@ -75,54 +78,97 @@ def follow_boxes(
     ]
 
 
-def borders_touched(mask: NDArray[np.uint8], crop: Crop, width: int, height: int) -> NDArray[np.bool_]:
+def borders_touched(
+    mask: NDArray[np.uint8], crop: Crop, width: int, height: int, to_frame: Homography | None = None
+) -> NDArray[np.bool_]:
     """(4,) whether the mask (n, n) in the window reaches the image's left, top, right, bottom border."""
-    set_ = mask > 127
-    left, top = crop.to_crop(np.array([-0.5, -0.5])) + 0.5
-    right, bottom = crop.to_crop(np.array([width - 0.5, height - 0.5])) + 0.5
-    band = max(1.5, 1.5 * crop.scale)
-
-    def reached(lines: NDArray[np.bool_], low: float, high: float) -> bool:
-        if high <= 0 or low >= len(lines):
-            return False
-        return bool(lines[max(0, int(np.floor(low))) : int(np.ceil(high))].any())
-
-    # A single pixel may be noise: it takes three in a line.
-    columns, rows = set_.sum(axis=0) >= 3, set_.sum(axis=1) >= 3
-    return np.array(
-        [
-            reached(columns, left, left + band),
-            reached(rows, top, top + band),
-            reached(columns, right - band, right),
-            reached(rows, bottom - band, bottom),
-        ]
-    )
+    x, y = _own_pixels(crop, to_frame)
+    # A single pixel may be noise: it takes three.
+    band = max(1.5 / crop.scale, 1.5) - 0.5
+    subject = (mask > 127) & _inside(x, y, width, height)
+    near = (x < band, y < band, x > width - 1 - band, y > height - 1 - band)
+    return np.array([np.count_nonzero(subject & n) >= 3 for n in near])
 
 
-def cut_window(image: NDArray[np.uint8], crop: Crop, source_width: int) -> NDArray[np.uint8]:
+def cut_window(
+    image: NDArray[np.uint8], crop: Crop, source_width: int, to_frame: Homography | None = None
+) -> NDArray[np.uint8]:
     """(n, n, ...) of the window; ``image`` may be smaller than the source. Beyond the border it goes on as
-    at it."""
-    window = scaled(crop, image.shape[1] / source_width)
-    if window.scale < 0.7:
+    at it.
+
+    Args:
+        image: A frame.
+        crop: The window, source pixels.
+        source_width: Of the frame, source pixels.
+        to_frame: (3, 3) from the window's pixels to the frame's own, where the camera turns.
+    """
+    factor = image.shape[1] / source_width
+    if crop.scale / factor < 0.7:
         # Averaged down first: the warp below looks at four neighbours only.
-        size = (max(1, round(image.shape[1] * window.scale)), max(1, round(image.shape[0] * window.scale)))
+        shrink = crop.scale / factor
+        size = (max(1, round(image.shape[1] * shrink)), max(1, round(image.shape[0] * shrink)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        window = scaled(crop, image.shape[1] / source_width)
-    warped = cv2.warpAffine(
-        image, window.affine_from_image(), (crop.size, crop.size), borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(warped, np.uint8)
+        factor = image.shape[1] / source_width
+    return np.asarray(_warped(image, crop, factor, to_frame), np.uint8)
 
 
-def inside_image(crop: Crop, width: int, height: int) -> NDArray[np.bool_]:
+def cut_hint(
+    hint: NDArray[np.float32], crop: Crop, source_width: int, to_frame: Homography | None = None
+) -> NDArray[np.float32]:
+    """(n, n) the window of a hint (h, w) that may be smaller than the source; beyond the image nothing is."""
+    factor = hint.shape[1] / source_width
+    cut = _warped(hint, crop, factor, to_frame)
+    if hint.any():
+        height = hint.shape[0] / factor
+        cut[~inside_image(crop, source_width, round(height), to_frame)] = -1.0
+    return np.asarray(cut, np.float32)
+
+
+def inside_image(
+    crop: Crop, width: int, height: int, to_frame: Homography | None = None
+) -> NDArray[np.bool_]:
     """(n, n) whether a pixel of the window lies on the image."""
-    pixels = np.arange(crop.size, dtype=np.float64)
-    x = crop.to_image(np.stack([pixels, pixels], axis=1))
-    across = (x[:, 0] > -0.5) & (x[:, 0] < width - 0.5)
-    down = (x[:, 1] > -0.5) & (x[:, 1] < height - 0.5)
-    return down[:, None] & across[None, :]
+    return _inside(*_own_pixels(crop, to_frame), width, height)
+
+
+def boxes_in_plane(boxes: NDArray[np.float64], to_frame: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, 4) boxes in the frames' own pixels as boxes in the scene's, T homographies (3, 3) from there."""
+    result = np.full_like(boxes, np.nan)
+    for t in np.flatnonzero(np.isfinite(boxes[:, 0])):
+        left, top, right, bottom = boxes[t]
+        corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]])
+        placed = cv2.perspectiveTransform(corners, np.linalg.inv(to_frame[t]))[0]
+        result[t] = [*placed.min(axis=0), *placed.max(axis=0)]
+    return result
 
 
 def scaled(crop: Crop, factor: float) -> Crop:
     """The same window on an image ``factor`` times as large."""
     return Crop(crop.left * factor, crop.top * factor, crop.side * factor, crop.size)
+
+
+def _warped(
+    image: NDArray[np.uint8] | NDArray[np.float32], crop: Crop, factor: float, to_frame: Homography | None
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    size, window = (crop.size, crop.size), scaled(crop, factor).affine_from_image()
+    if to_frame is None:
+        return cv2.warpAffine(image, window, size, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    resized = np.array(
+        [[factor, 0.0, 0.5 * factor - 0.5], [0.0, factor, 0.5 * factor - 0.5], [0.0, 0.0, 1.0]]
+    )
+    from_frame = resized @ np.linalg.inv(to_frame) @ np.linalg.inv(resized)
+    matrix = np.vstack([window, [0.0, 0.0, 1.0]]) @ from_frame
+    return cv2.warpPerspective(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
+def _own_pixels(crop: Crop, to_frame: Homography | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, n) x and y of the window's pixels in the frame's own."""
+    at = np.stack(np.meshgrid(np.arange(crop.size), np.arange(crop.size)), axis=-1)
+    places = crop.to_image(at.astype(np.float64))
+    if to_frame is not None:
+        places = np.asarray(cv2.perspectiveTransform(places, to_frame), np.float64)
+    return places[..., 0], places[..., 1]
+
+
+def _inside(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
+    return np.asarray((x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5), np.bool_)
