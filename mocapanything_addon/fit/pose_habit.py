@@ -14,7 +14,7 @@ from ..ik import rotations
 from ..ik.kinematics import State
 from ..ik.linear.normal_equations import NormalEquations
 from ..ik.motion import Motion
-from ..ik.robust import StudentT
+from ..ik.robust import HeavyTail
 from .body import Body
 
 FEWEST_POSES = 8
@@ -28,13 +28,13 @@ BEYOND = 0.6
 
 NO_SHARE = 1e-4
 FREEDOM = 0.25
-"""Student's degrees of freedom over the numbers of a pose. A Gaussian would hold a runner's arms down."""
+"""Degrees of freedom of the tails, over the numbers of a pose. A Gaussian would hold a runner's arms down."""
 
 
-def pose_loss(joint_count: int) -> StudentT:
+def pose_loss(joint_count: int) -> HeavyTail:
     """Of the squared Mahalanobis distance of a whole pose of so many joints."""
     size = 3 * max(joint_count, 1)
-    return StudentT(FREEDOM * size, size)
+    return HeavyTail(size, FREEDOM * size)
 
 
 @dataclass(frozen=True, eq=False)

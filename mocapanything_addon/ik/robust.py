@@ -23,7 +23,7 @@ class Loss(Protocol):
         ...
 
     def weight(self, squared: NDArray) -> NDArray:
-        """rho'(s), never negative, 1 at 0 (but see StudentT)."""
+        """rho'(s), 1 at 0, never negative."""
         ...
 
 
@@ -68,17 +68,19 @@ class GemanMcClure:
 
 
 @dataclass(frozen=True)
-class StudentT:
-    """Minus twice the logarithm of Student's t density of ``size`` numbers: heavy tails, for what is mostly
-    near its centre and sometimes far from it. Unlike the others it pulls harder than least squares near 0.
+class HeavyTail:
+    """Least squares up to what ``size`` numbers of unit variance usually come to, beyond that Student's t: a
+    whole that is far from its centre is unusual, and twice as far hardly more so.
     """
 
-    freedom: float
-    """Degrees of freedom: the fewer, the heavier the tails."""
     size: int
+    freedom: float
+    """Degrees of freedom: the fewer, the less the tail costs."""
 
     def cost(self, squared: NDArray) -> NDArray:
-        return (self.freedom + self.size) * np.log1p(squared / self.freedom)
+        within = np.minimum(squared, self.size)
+        beyond = (self.freedom + np.maximum(squared, self.size)) / (self.freedom + self.size)
+        return within + (self.freedom + self.size) * np.log(beyond)
 
     def weight(self, squared: NDArray) -> NDArray:
-        return (self.freedom + self.size) / (self.freedom + squared)
+        return (self.freedom + self.size) / (self.freedom + np.maximum(squared, self.size))
