@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
+from mocapanything_addon.fit.confidence import joint_confidence
 from mocapanything_addon.fit.contacts import hold_contacts
 from mocapanything_addon.fit.evidence.correspondence import Correspondences
 from mocapanything_addon.fit.exchange import exchanged
@@ -41,6 +42,8 @@ from .pictures import draw
 
 STAGES = ("start", "tracking", "full")
 MOST_PAIRS = 4
+NEAR_TRUTH = 20.0
+"""Degrees of a bone, see fit/confidence.py."""
 ROOT_ANGLE, ROOT_SHIFT = np.radians(20.0), 0.1
 """How wrong a rough root is: turned about the vertical, and farther away."""
 
@@ -82,6 +85,10 @@ class Outcome:
     exchanged: float = float("nan")
     """Least MPJPE of the result with some pairs of limbs traded: below the result's own, it took left for
     right."""
+    confidence: float = float("nan")
+    """Mean that the product says of all moving bones and frames: how many are within NEAR_TRUTH."""
+    near_truth: float = float("nan")
+    """How many are."""
 
 
 @dataclass(frozen=True)
@@ -159,13 +166,27 @@ def capture(
                 result["full"] = _errors(problem, found, case, truth, joints)
         motion = found.motion
     wall = (perf_counter() - began) / frames
+    sure = near = float("nan")
+    if last_stage == "full":
+        sure, near = _confidence(problem, found, case)
     traded = min(
         (errors(_track(problem, m, case), truth, joints).mpjpe for m in _traded(problem, motion)),
         default=float("nan"),
     )
     if pictures is not None:
         draw(pictures / f"{case.name}, {condition.name}.png", problem, motion, case)
-    return Outcome(case.name, case.kind, condition.name, frames, search, result, seconds, wall, traded)
+    return Outcome(
+        case.name, case.kind, condition.name, frames, search, result, seconds, wall, traded, sure, near
+    )
+
+
+def _confidence(problem: Problem, found: Found, case: Case) -> tuple[float, float]:
+    """Share of moving bones and frames said to be near the truth, and that are."""
+    moving = problem.body.skeleton.moving
+    said = joint_confidence(problem, found.motion, found.overlap, _quietly)[:, moving]
+    turns = _track(problem, found.motion, case).global_rotations[:, moving]
+    away = rotations.angle_between(turns, case.track.global_rotations[:, moving])
+    return float(said.mean()), float((np.degrees(away) < NEAR_TRUTH).mean())
 
 
 def _traded(problem: Problem, motion: Motion) -> Iterator[Motion]:

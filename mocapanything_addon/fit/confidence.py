@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure every joint is in every frame: what the evidence adds to what was expected anyway, and how well
-it fits."""
+"""How sure every joint is in every frame: the probability that its bone is within 20 degrees of the truth.
+
+Told from how well the body fills the subject's outline in the frames that fit best, and from what the
+evidence adds to what was expected anyway. The weights are those of a logistic regression on filmed clips of
+known truth (docs/fit.md).
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,15 @@ from .terms import EVIDENCE_SIGMA, correspondence_terms, expected_pose_terms, pl
 STAGE = "confidence"
 FLOW_SHARE = 40.0
 """Weight of all visible points of a frame: how well flow over the clip pins the surface that is seen."""
-GOOD_OVERLAP, BAD_OVERLAP = 0.9, 0.5
-"""Outline overlaps at and above which a frame is trusted fully, at and below which not at all."""
+CONSTANT, BY_EVIDENCE, BY_OVERLAP = -52.2, 0.19, 56.1
+"""Natural logarithms of odds: of nothing, a unit of the evidence's own log odds, and the clip's overlap."""
+BEST_FRAMES = 0.9
+"""Quantile of the frames' overlaps that speaks for the clip: single frames may have a broken mask."""
+KNOWN_OVERLAPS = 0.75, 0.98
+"""The clips' overlaps that the weights were learned from."""
+KNOWN_EVIDENCE = 0.02, 0.98
+FOLLOWED, LOST = 0.7, 0.4
+"""Overlap of a frame over that of the best frames: as good from here on, lost up to here."""
 SMOOTHING = 1.0
 """Frames."""
 
@@ -29,13 +40,12 @@ SMOOTHING = 1.0
 def joint_confidence(
     problem: Problem, motion: Motion, overlap: NDArray[np.float64], progress: Progress
 ) -> NDArray[np.float32]:
-    """(T, J) 0 (guessed) to 1 (seen).
+    """(T, J) probabilities.
 
     In each frame the expected pose and the evidence each have a precision; one minus the ratio of the
-    standard
-    deviations after and before the evidence is what the pixels contribute to a joint's rotation (the
-    posterior
-    covariance of the linearised problem). Frames whose outline fits badly count less.
+    standard deviations after and before the evidence is what the pixels contribute to a joint's rotation (the
+    posterior covariance of the linearised problem). Frames whose outline fits much worse than the others' count
+    less.
 
     Args:
         problem: The capture.
@@ -69,13 +79,33 @@ def joint_confidence(
         wide = np.diagonal(np.linalg.inv(before + floor))[free].reshape(-1, 3).sum(1)
         narrow = np.diagonal(np.linalg.inv(after + floor))[free].reshape(-1, 3).sum(1)
         result[t, moving] = 1.0 - np.sqrt(np.clip(narrow / wide, 0.0, 1.0))
-    fits = np.clip((overlap - BAD_OVERLAP) / (GOOD_OVERLAP - BAD_OVERLAP), 0.0, 1.0)
-    result *= fits[:, None]
     _inherit(problem, result)
+    result = calibrated(result, overlap, problem.frames.has_subject)
     if count > 2:
         seen_frames = problem.frames.has_subject[:, None]
         result = gaussian_filter1d(result, SMOOTHING, axis=0, mode="nearest") * seen_frames
     return np.clip(np.nan_to_num(result), 0.0, 1.0).astype(np.float32)
+
+
+def calibrated(
+    evidence: NDArray[np.float64], overlap: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """(T, J) probability that each bone is within 20 degrees of the truth.
+
+    Args:
+        evidence: (T, J) 0 (nothing but what was expected) to 1.
+        overlap: (T,) of the outlines.
+        seen: (T,) there is a subject.
+    """
+    if not seen.any():
+        return np.zeros_like(evidence)
+    best = float(np.quantile(overlap[seen], BEST_FRAMES))
+    known = np.clip(evidence, *KNOWN_EVIDENCE)
+    logit = (
+        CONSTANT + BY_EVIDENCE * np.log(known / (1.0 - known)) + BY_OVERLAP * np.clip(best, *KNOWN_OVERLAPS)
+    )
+    fits = np.clip((overlap / max(best, 1e-6) - LOST) / (FOLLOWED - LOST), 0.0, 1.0)
+    return np.asarray((fits * seen)[:, None] / (1.0 + np.exp(-logit)), np.float64)
 
 
 def _inherit(problem: Problem, confidence: NDArray[np.float64]) -> None:
