@@ -173,8 +173,8 @@ def clip_table(outcomes: Sequence[Outcome]) -> Table:
             "s a frame",
         ),
         "Worst first, by MPJPE over that of the rest pose on the true root. Limbs traded: least MPJPE with "
-        "some pairs of limbs exchanged; where it is lower, left was taken for right. Near: share of moving bones "
-        "and frames within 20 degrees of the truth, as the product's confidence says, and as it is.",
+        "some pairs of limbs exchanged; where it is lower, left was taken for right. Near: share of moving "
+        "bones and frames within 20 degrees of the truth, as the product's confidence says, and as it is.",
     )
     for o in sorted(outcomes, key=lambda o: -last(o).mpjpe / max(o.errors["rest"].mpjpe, 1e-9)):
         e, rest = last(o), o.errors["rest"]

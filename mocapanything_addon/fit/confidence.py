@@ -44,8 +44,8 @@ def joint_confidence(
 
     In each frame the expected pose and the evidence each have a precision; one minus the ratio of the
     standard deviations after and before the evidence is what the pixels contribute to a joint's rotation (the
-    posterior covariance of the linearised problem). Frames whose outline fits much worse than the others' count
-    less.
+    posterior covariance of the linearised problem). Frames whose outline fits much worse than the
+    others' count less.
 
     Args:
         problem: The capture.
