@@ -20,12 +20,12 @@ from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .box import SubjectBox
 from .camera_motion import CameraPath
-from .follow import Hint, as_hint, cut_out, follow_masks, hint_window, parts_touching, what_stands_out
+from .follow import RIVAL, Hint, as_hint, cut_out, follow_masks, hint_window, parts_touching, what_stands_out
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
 from .shots import ShotDetector, longest_shot
-from .track import LEAST_AREA, OTHER, SUBJECT, at_least, follow_subject
+from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
 from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image, scaled
 
 ANALYSIS_AREA = 288 * 288
@@ -39,9 +39,6 @@ NEAR = 0.04
 
 STILL = -0.35
 """Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
-
-RIVAL = 0.3
-"""Area from which something else that moves is surely not the subject, share of the subject's."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -316,12 +313,7 @@ class _MovingHint:
 
     def __call__(self, index: int) -> Hint:
         moving = np.maximum(as_hint(self.likelihood.logit(index)), np.float32(STILL))
-        labels = self.labels[index]
-        # Specks that were not linked to the subject may well be its own.
-        rivals = at_least(labels == OTHER, RIVAL * float((labels == SUBJECT).sum()))
-        moving[labels == OTHER] = 0.0
-        moving[rivals] = -1.0
-        return moving
+        return np.where(self.labels[index] == OTHER, RIVAL, moving)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,16 @@ GAP = 0.4
 STANDS_STILL = -0.25
 """Mean hint of motion below which a part of its own is none of the subject."""
 
+RIVAL = np.float32(-1.0)
+"""Hint of motion on something else that moves."""
+
+REACH = 0.5
+"""Distance from the subject, share of the root of its area, within which something smaller may be a part of it:
+motion alone did not link them."""
+
+LEFT_OUT = np.float32(-0.5)
+"""Hint of what a mask leaves out."""
+
 LOST = 0.1
 """Share of its usual area below which the subject is out of sight or lost."""
 
@@ -77,6 +87,7 @@ def follow_masks(
     """
     odds = scratch.odds("masks", frames.shape[0], frames.shape[1])
     first, hint = start
+    hint = without_small_rivals(hint, hint > 0)
     found = together(cut_out(frames[first], hint, cutter), moving(first))
     # Once more: now the window fits, and the outline is the hint.
     if (found > 0).any():
@@ -115,8 +126,8 @@ def what_stands_out(
 
 
 def as_hint(logit: NDArray[np.float32]) -> Hint:
-    """Log odds as a hint."""
-    return np.tanh(logit / CERTAIN).astype(np.float32)
+    """Log odds of a mask as a hint. What it leaves out is less sure than what it holds: limbs get lost."""
+    return np.maximum(np.tanh(logit / CERTAIN), LEFT_OUT).astype(np.float32)
 
 
 def cut_out(
@@ -142,6 +153,18 @@ def cut_out(
         borderValue=(NOWHERE,),
     )
     return np.asarray(back, np.float32)
+
+
+def without_small_rivals(moving: Hint, subject: NDArray[np.bool_]) -> Hint:
+    """A hint of motion that knows nothing of rivals which are near the subject and smaller."""
+    area = float(subject.sum())
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((moving == RIVAL).astype(np.uint8), connectivity=8)
+    if len(stats) < 2 or area == 0.0:
+        return moving
+    away = cv2.distanceTransform((~subject).astype(np.uint8), cv2.DIST_L2, 3)
+    near = np.unique(parts[away < REACH * area**0.5])
+    small = [p for p in near.tolist() if p and stats[p, cv2.CC_STAT_AREA] < area]
+    return np.where(np.isin(parts, small), np.float32(0.0), moving) if small else moving
 
 
 def together(logit: NDArray[np.float32], moving: Hint) -> NDArray[np.float32]:
@@ -203,6 +226,7 @@ class _Follower:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(-1.0,),
         )
+        moving = without_small_rivals(moving, carried > 0)
         share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
         lost = float((carried > 0).sum()) < LOST * self._area
         hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving
