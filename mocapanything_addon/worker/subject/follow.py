@@ -43,7 +43,7 @@ RIVAL = np.float32(-1.0)
 """Hint of motion on something else that moves."""
 
 REACH = 0.5
-"""Distance from the subject, share of the root of its area, within which something smaller may be a part of it:
+"""Distance from the subject, share of the root of its area, within which something smaller may be part of it:
 motion alone did not link them."""
 
 LEFT_OUT = np.float32(-0.5)
