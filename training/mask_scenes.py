@@ -24,11 +24,11 @@ from .teacher import TaughtFrame
 
 Array = NDArray[np.float64]
 SUPERSAMPLING = 2
-DRAWN, REAL, PASTED = 0.35, 0.25, 0.4
+DRAWN, REAL, PASTED = 0.4, 0.22, 0.38
 """Shares of scenes: a drawn subject, a real frame as it is, a real cut-out on another background."""
 CUT_OUTS = 0.75
 """Share of given cut-outs among what is pasted; the others come from real frames."""
-SHAPES = 0.2
+SHAPES = 0.5
 """Share of drawn subjects that are like no creature: what the hint points at is meant, whatever it is."""
 EMPTY = 0.04
 """Share of composed scenes without a subject: it has gone, or a hint was wrong."""
@@ -158,7 +158,7 @@ class MaskSceneMaker:
             picture, seen = _laid(before, picture, rng)
             subject, others = subject * (1.0 - seen), np.maximum(others * (1.0 - seen), seen)
             alone = False
-        if rng.random() < 0.2:
+        if rng.random() < 0.12:
             picture, subject = occluded(picture, subject, self.backdrops.things, rng)
         picture, subject, others = self._cut_by_border(picture, subject, others)
         shadow = layer.shadow * (1.0 - subject)

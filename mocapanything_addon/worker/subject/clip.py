@@ -20,7 +20,17 @@ from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .box import SubjectBox
 from .camera_motion import CameraPath
-from .follow import RIVAL, Hint, as_hint, cut_out, follow_masks, hint_window, parts_touching, what_stands_out
+from .follow import (
+    RIVAL,
+    Hint,
+    as_hint,
+    cut_out,
+    follow_masks,
+    hint_window,
+    parts_touching,
+    trusted,
+    what_stands_out,
+)
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
@@ -330,7 +340,7 @@ class _FoundMasks:
         if (odds > 0).sum() <= LEAST_AREA * odds.size:
             return color, np.zeros((crop.size, crop.size), np.uint8)
         hint = hint_window(as_hint(odds), scaled(crop, odds.shape[1] / self.info.width))
-        subject = self.cutter.logit(color, hint) > 0
+        subject = trusted(self.cutter.logit(color, hint), hint) > 0
         subject &= inside_image(crop, self.info.width, self.info.height)
         return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)
 

@@ -49,6 +49,15 @@ motion alone did not link them."""
 LEFT_OUT = np.float32(-0.5)
 """Hint of what a mask leaves out."""
 
+MOST_MISSED = 4.0
+"""Area of the whole over that of a part, at most: else the background stands out."""
+
+SURE = 0.8
+"""Hint of what surely is the subject."""
+
+RECOGNISED = 0.4
+"""Share of what surely is the subject that the network finds, at least, if it knows what it sees."""
+
 LOST = 0.1
 """Share of its usual area below which the subject is out of sight or lost."""
 
@@ -87,11 +96,7 @@ def follow_masks(
     """
     odds = scratch.odds("masks", frames.shape[0], frames.shape[1])
     first, hint = start
-    hint = without_small_rivals(hint, hint > 0)
-    found = together(cut_out(frames[first], hint, cutter), moving(first))
-    # Once more: now the window fits, and the outline is the hint.
-    if (found > 0).any():
-        found = together(cut_out(frames[first], as_hint(found), cutter), moving(first))
+    found = begin(frames[first], without_small_rivals(hint, hint > 0), moving(first), cutter)
     odds[first] = found
     done = 1
     for step in (1, -1):
@@ -106,6 +111,23 @@ def follow_masks(
             done += 1
             tick(done / len(frames))
     return odds
+
+
+def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) -> NDArray[np.float32]:
+    """Log odds of the first frame. What points at the subject may point at a part of it only: whatever stands
+    out around and is one with that belongs to it, but for what moves on its own."""
+    found = together(trusted(cut_out(rgb, hint, cutter), hint), moving)
+    if not (found > 0).any():
+        return found
+    moving = without_small_rivals(moving, found > 0)
+    wide = cv2.dilate(
+        (found > 0).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=round(0.1 * max(hint.shape))
+    )
+    free = cut_out(rgb, np.where(moving == RIVAL, RIVAL, np.float32(0.0)), cutter, wide > 0)
+    whole = parts_touching((free > 0) & (moving != RIVAL), found > 0)
+    if whole.sum() < MOST_MISSED * (found > 0).sum():
+        found = np.where(whole, np.maximum(found, free), found)
+    return together(cut_out(rgb, as_hint(found), cutter), moving)
 
 
 def what_stands_out(
@@ -153,6 +175,15 @@ def cut_out(
         borderValue=(NOWHERE,),
     )
     return np.asarray(back, np.float32)
+
+
+def trusted(logit: NDArray[np.float32], hint: Hint) -> NDArray[np.float32]:
+    """The network's log odds, or the hint's where it finds next to nothing of what surely is the subject: it
+    has never seen anything like it."""
+    sure = hint > SURE
+    if sure.any() and float((logit[sure] > 0).mean()) < RECOGNISED:
+        return np.maximum(logit, CERTAIN * np.arctanh(np.clip(hint, -0.99, 0.99))).astype(np.float32)
+    return logit
 
 
 def without_small_rivals(moving: Hint, subject: NDArray[np.bool_]) -> Hint:
@@ -232,7 +263,8 @@ class _Follower:
         hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving
         # What moves widens the window: a limb that the mask has lost must be in it to be found again.
         around = (carried > 0) | (moving > SEEN_MOVING)
-        logit = together(cut_out(after, np.asarray(hint, np.float32), cutter, around), moving)
+        hint = np.asarray(hint, np.float32)
+        logit = together(trusted(cut_out(after, hint, cutter, around), moving), moving)
         area = float((logit > 0).sum())
         if area < LOST * self._area:
             # Out of sight: the place where it was fades.
