@@ -167,6 +167,8 @@ def _worn(scene: MaskScene, rng: np.random.Generator) -> Map:
                 part, (int(columns[at]), int(rows[at])), int(rng.integers(size // 20, size // 5)), (1,), -1
             )
             mask = np.maximum(mask, part * (scene.others > 127))
+    if rng.random() < 0.2:
+        mask = mask * _one_side(scene, rng)
     if rng.random() < 0.45:
         rows, columns = np.nonzero(scene.subject > 127)
         for _ in range(int(rng.integers(1, 4)) if len(rows) else 0):
@@ -175,3 +177,16 @@ def _worn(scene: MaskScene, rng: np.random.Generator) -> Map:
             missing = float(rng.random() < 0.3)
             cv2.circle(mask, place, int(rng.integers(size // 40, size // 7)), (missing,), -1)
     return np.ascontiguousarray(mask, np.float32)
+
+
+def _one_side(scene: MaskScene, rng: np.random.Generator) -> Map:
+    """1 on one side of a line through the subject: the rest of it was lost."""
+    size = scene.subject.shape[0]
+    rows, columns = np.nonzero(scene.subject > 127)
+    if not len(rows):
+        return np.ones((size, size), np.float32)
+    at = rng.integers(len(rows))
+    turn = rng.uniform(0.0, 2.0 * np.pi)
+    y, x = np.mgrid[:size, :size]
+    across = (x - columns[at]) * np.cos(turn) + (y - rows[at]) * np.sin(turn)
+    return (across < 0).astype(np.float32)

@@ -24,10 +24,12 @@ from .teacher import TaughtFrame
 
 Array = NDArray[np.float64]
 SUPERSAMPLING = 2
-DRAWN, REAL, PASTED = 0.35, 0.25, 0.4
+DRAWN, REAL, PASTED = 0.4, 0.22, 0.38
 """Shares of scenes: a drawn subject, a real frame as it is, a real cut-out on another background."""
 CUT_OUTS = 0.75
 """Share of given cut-outs among what is pasted; the others come from real frames."""
+SHAPES = 0.5
+"""Share of drawn subjects that are like no creature: what the hint points at is meant, whatever it is."""
 EMPTY = 0.04
 """Share of composed scenes without a subject: it has gone, or a hint was wrong."""
 
@@ -100,7 +102,9 @@ class MaskSceneMaker:
 
     def drawn(self) -> MaskScene:
         """A drawn creature over a background, sometimes with others."""
-        return self._composed(self._creature(self._place(subject=True), textured=True))
+        place = self._place(subject=True)
+        layer = self._shape(place) if self.rng.random() < SHAPES else self._creature(place, textured=True)
+        return self._composed(layer)
 
     def pasted(self) -> MaskScene:
         """A real creature over another background, sometimes with others."""
@@ -154,7 +158,7 @@ class MaskSceneMaker:
             picture, seen = _laid(before, picture, rng)
             subject, others = subject * (1.0 - seen), np.maximum(others * (1.0 - seen), seen)
             alone = False
-        if rng.random() < 0.2:
+        if rng.random() < 0.12:
             picture, subject = occluded(picture, subject, self.backdrops.things, rng)
         picture, subject, others = self._cut_by_border(picture, subject, others)
         shadow = layer.shadow * (1.0 - subject)
@@ -205,6 +209,33 @@ class MaskSceneMaker:
             found = _on_ground(renderer, vertices, camera, Crop(fine.left, fine.top, side, self.size), rng)
             shadow = shadow if found is None else found
         return _blurred(_Layer(color, alpha, shadow), rng)
+
+    def _shape(self, place: tuple[float, Array]) -> _Layer:
+        """A body and some limbs of a flat colour or any texture."""
+        rng, size = self.rng, self.size
+        alpha = np.zeros((size * SUPERSAMPLING, size * SUPERSAMPLING), np.uint8)
+        scale = place[0] * len(alpha)
+        middle = place[1] * len(alpha)
+        radii = np.maximum(scale * rng.uniform(0.08, 0.5, 2), 2.0)
+        turn = float(rng.uniform(0.0, 180.0))
+        at = (int(middle[0]), int(middle[1]))
+        cv2.ellipse(alpha, at, (int(radii[0]), int(radii[1])), turn, 0, 360, (1,), -1)
+        for _ in range(int(rng.integers(0, 7))):
+            way = rng.uniform(0.0, 2.0 * np.pi)
+            bend = way + rng.normal() * 0.7
+            knee = middle + 0.3 * scale * np.array([np.cos(way), np.sin(way)])
+            end = knee + scale * rng.uniform(0.05, 0.25) * np.array([np.cos(bend), np.sin(bend)])
+            points = np.stack([middle, knee, end]).astype(np.int32)
+            cv2.polylines(alpha, [points], False, (1,), max(2, int(scale * rng.uniform(0.01, 0.12))))
+        soft = np.asarray(
+            cv2.resize(alpha.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA), np.float32
+        )
+        color = np.tile(rng.random(3).astype(np.float32), (size, size, 1))
+        if rng.random() < 0.6:
+            share = np.float32(rng.uniform(0.2, 1.0))
+            color = (1.0 - share) * color + share * self.backdrops.cut(size, rng)[0]
+        shadow = _fallen(soft, rng) if rng.random() < 0.5 else np.zeros_like(soft)
+        return _blurred(_Layer(color * soft[..., None], soft, shadow), rng)
 
     def _cut_out(self, place: tuple[float, Array]) -> _Layer:
         """The subject of a real frame, alone."""

@@ -22,7 +22,7 @@ def overlap(found: Mask, truth: Mask) -> float:
 
 
 def part_meant(found: Mask, truth: Mask) -> Mask:
-    """The connected part of the truth, of the large ones, that a mask agrees with most: the teacher marks
+    """The truth, or the one of its large connected parts that a mask agrees with most: the teacher marks
     everything that stands out, and which creature is captured is another question."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(truth.astype(np.uint8), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
@@ -30,7 +30,8 @@ def part_meant(found: Mask, truth: Mask) -> Mask:
     if len(large) < 2:
         return truth
     rest = ~np.isin(parts, large) & truth
-    return max((np.asarray((parts == part) | rest) for part in large), key=lambda part: overlap(found, part))
+    choices = [truth, *(np.asarray((parts == part) | rest) for part in large)]
+    return max(choices, key=lambda choice: overlap(found, choice))
 
 
 def boundary_score(found: Mask, truth: Mask) -> float:

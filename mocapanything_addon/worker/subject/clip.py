@@ -20,13 +20,22 @@ from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .box import SubjectBox
 from .camera_motion import CameraPath
-from .follow import Hint, as_hint, cut_out, follow_masks, parts_touching, what_stands_out
+from .follow import (
+    RIVAL,
+    Hint,
+    as_hint,
+    cut_out,
+    follow_masks,
+    parts_touching,
+    trusted,
+    what_stands_out,
+)
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
 from .scene_plane import scene_plane
 from .shots import ShotDetector, longest_shot
-from .track import LEAST_AREA, OTHER, SUBJECT, at_least, follow_subject
+from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
 from .window import (
     Homography,
     borders_touched,
@@ -49,9 +58,6 @@ NEAR = 0.04
 
 STILL = -0.35
 """Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
-
-RIVAL = 0.3
-"""Area from which something else that moves is surely not the subject, share of the subject's."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -341,12 +347,7 @@ class _MovingHint:
 
     def __call__(self, index: int) -> Hint:
         moving = np.maximum(as_hint(self.likelihood.logit(index)), np.float32(STILL))
-        labels = self.labels[index]
-        # Specks that were not linked to the subject may well be its own.
-        rivals = at_least(labels == OTHER, RIVAL * float((labels == SUBJECT).sum()))
-        moving[labels == OTHER] = 0.0
-        moving[rivals] = -1.0
-        return moving
+        return np.where(self.labels[index] == OTHER, RIVAL, moving)
 
 
 @dataclass(frozen=True)
@@ -365,7 +366,7 @@ class _FoundMasks:
         if (odds > 0).sum() <= LEAST_AREA * odds.size:
             return color, np.zeros((crop.size, crop.size), np.uint8)
         hint = cut_hint(as_hint(odds), crop, self.info.width, to_frame)
-        subject = self.cutter.logit(color, hint) > 0
+        subject = trusted(self.cutter.logit(color, hint), hint) > 0
         subject &= inside_image(crop, self.info.width, self.info.height, to_frame)
         return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)
 

@@ -39,6 +39,25 @@ GAP = 0.4
 STANDS_STILL = -0.25
 """Mean hint of motion below which a part of its own is none of the subject."""
 
+RIVAL = np.float32(-1.0)
+"""Hint of motion on something else that moves."""
+
+REACH = 0.5
+"""Distance from the subject, share of the root of its area, within which something smaller may be part of it:
+motion alone did not link them."""
+
+LEFT_OUT = np.float32(-0.5)
+"""Hint of what a mask leaves out."""
+
+MOST_MISSED = 4.0
+"""Area of the whole over that of a part, at most: else the background stands out."""
+
+SURE = 0.8
+"""Hint of what surely is the subject."""
+
+RECOGNISED = 0.4
+"""Share of what surely is the subject that the network finds, at least, if it knows what it sees."""
+
 LOST = 0.1
 """Share of its usual area below which the subject is out of sight or lost."""
 
@@ -77,10 +96,7 @@ def follow_masks(
     """
     odds = scratch.odds("masks", frames.shape[0], frames.shape[1])
     first, hint = start
-    found = together(cut_out(frames[first], hint, cutter), moving(first))
-    # Once more: now the window fits, and the outline is the hint.
-    if (found > 0).any():
-        found = together(cut_out(frames[first], as_hint(found), cutter), moving(first))
+    found = begin(frames[first], without_small_rivals(hint, hint > 0), moving(first), cutter)
     odds[first] = found
     done = 1
     for step in (1, -1):
@@ -95,6 +111,23 @@ def follow_masks(
             done += 1
             tick(done / len(frames))
     return odds
+
+
+def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) -> NDArray[np.float32]:
+    """Log odds of the first frame. What points at the subject may point at a part of it only: whatever stands
+    out around and is one with that belongs to it, but for what moves on its own."""
+    found = together(trusted(cut_out(rgb, hint, cutter), hint), moving)
+    if not (found > 0).any():
+        return found
+    moving = without_small_rivals(moving, found > 0)
+    wide = cv2.dilate(
+        (found > 0).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=round(0.1 * max(hint.shape))
+    )
+    free = cut_out(rgb, np.where(moving == RIVAL, RIVAL, np.float32(0.0)), cutter, wide > 0)
+    whole = parts_touching((free > 0) & (moving != RIVAL), found > 0)
+    if whole.sum() < MOST_MISSED * (found > 0).sum():
+        found = np.where(whole, np.maximum(found, free), found)
+    return together(cut_out(rgb, as_hint(found), cutter), moving)
 
 
 def what_stands_out(
@@ -115,8 +148,8 @@ def what_stands_out(
 
 
 def as_hint(logit: NDArray[np.float32]) -> Hint:
-    """Log odds as a hint."""
-    return np.tanh(logit / CERTAIN).astype(np.float32)
+    """Log odds of a mask as a hint. What it leaves out is less sure than what it holds: limbs get lost."""
+    return np.maximum(np.tanh(logit / CERTAIN), LEFT_OUT).astype(np.float32)
 
 
 def cut_out(
@@ -142,6 +175,27 @@ def cut_out(
         borderValue=(NOWHERE,),
     )
     return np.asarray(back, np.float32)
+
+
+def trusted(logit: NDArray[np.float32], hint: Hint) -> NDArray[np.float32]:
+    """The network's log odds, or the hint's where it finds next to nothing of what surely is the subject: it
+    has never seen anything like it."""
+    sure = hint > SURE
+    if sure.any() and float((logit[sure] > 0).mean()) < RECOGNISED:
+        return np.maximum(logit, CERTAIN * np.arctanh(np.clip(hint, -0.99, 0.99))).astype(np.float32)
+    return logit
+
+
+def without_small_rivals(moving: Hint, subject: NDArray[np.bool_]) -> Hint:
+    """A hint of motion that knows nothing of rivals which are near the subject and smaller."""
+    area = float(subject.sum())
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((moving == RIVAL).astype(np.uint8), connectivity=8)
+    if len(stats) < 2 or area == 0.0:
+        return moving
+    away = cv2.distanceTransform((~subject).astype(np.uint8), cv2.DIST_L2, 3)
+    near = np.unique(parts[away < REACH * area**0.5])
+    small = [p for p in near.tolist() if p and stats[p, cv2.CC_STAT_AREA] < area]
+    return np.where(np.isin(parts, small), np.float32(0.0), moving) if small else moving
 
 
 def together(logit: NDArray[np.float32], moving: Hint) -> NDArray[np.float32]:
@@ -194,12 +248,14 @@ class _Follower:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(-1.0,),
         )
+        moving = without_small_rivals(moving, carried > 0)
         share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
         lost = float((carried > 0).sum()) < LOST * self._area
         hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving
         # What moves widens the window: a limb that the mask has lost must be in it to be found again.
         around = (carried > 0) | (moving > SEEN_MOVING)
-        logit = together(cut_out(after, np.asarray(hint, np.float32), cutter, around), moving)
+        hint = np.asarray(hint, np.float32)
+        logit = together(trusted(cut_out(after, hint, cutter, around), moving), moving)
         area = float((logit > 0).sum())
         if area < LOST * self._area:
             # Out of sight: the place where it was fades.

@@ -180,7 +180,7 @@ class _State:
         flow = self._flow.calc(after, before, self._no_flow)
         warped = cv2.remap(self._labels, self._x + flow[:, :, 0], self._y + flow[:, :, 1], cv2.INTER_NEAREST)
         moving = logit > 0
-        rivals = at_least(warped == OTHER, RIVAL * self._area)
+        rivals = _at_least(warped == OTHER, RIVAL * self._area)
         to_subject, to_other = _distance(warped == SUBJECT), _distance(rivals)
         parts, stats, _ = _parts(moving)
         subject = np.zeros(moving.shape, bool)
@@ -197,7 +197,7 @@ class _State:
             subject |= mask
         if subject.sum() < 0.1 * self._area:
             subject |= self._find_again(moving & ~subject, to_other)
-        subject = _together(at_least(subject, 0.02 * float(subject.sum())), warped == SUBJECT)
+        subject = _together(_at_least(subject, 0.02 * float(subject.sum())), warped == SUBJECT)
         labels = np.where(subject, SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
         area = float(subject.sum())
         if area > 0.3 * self._area:
@@ -216,7 +216,7 @@ class _State:
         return found
 
 
-def at_least(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
+def _at_least(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
     """The mask without parts smaller than ``area`` pixels."""
     parts, stats, _ = _parts(mask)
     keep = stats[:, cv2.CC_STAT_AREA] >= area
