@@ -20,10 +20,10 @@ from .sight import beyond_subject
 
 EVIDENCE = ("distance of the body's outline", "share of the body outside", "not upright")
 """Of the best start, means over its frames: natural logarithm of the fit's pixels, share, radians."""
-WEIGHTS = np.array([-2.71, -8.42, -3.45])
+WEIGHTS = np.array([-2.88, -9.37, -4.54])
 """Of the evidence, natural logarithms of odds; fitted by logistic regression (docs/start-search.md)."""
-BIAS = 4.57
-UNLIKE = 0.15
+BIAS = 5.15
+UNLIKE = 0.07
 """Probability below which the subject does not look like the rig."""
 SAME = 0.5
 """The fit's pixels: outlines nearer than this are the same."""

@@ -104,8 +104,8 @@ def test_one_warning_is_enough(clip: SubjectClip) -> None:
     def warnings(verdict: Verdict) -> tuple[str, ...]:
         return conclude(problem, poor, unsure, silent, verdict=verdict).warnings
 
-    (told,) = warnings(Verdict(0.07))
-    assert told.startswith("This does not look like your character (probability 0.07)")
+    (told,) = warnings(Verdict(0.03))
+    assert told.startswith("This does not look like your character (probability 0.03)")
     assert "starts/1.png" in told
     (told,) = warnings(Verdict(0.9))
     assert "covers the subject badly in much of the clip" in told
