@@ -20,7 +20,7 @@ from . import places
 from .jobs.bvh import write_bvh
 from .jobs.cache import content_key
 from .jobs.client import WorkerRun, start_worker
-from .jobs.errors import BadInputError, CancelledError, CaptureError, ExitCode
+from .jobs.errors import NOT_ALIKE, BadInputError, CancelledError, CaptureError, ExitCode
 from .jobs.files import writing_error
 from .jobs.folder import JobFolder
 from .jobs.messages import Done, Failed, Message, Progress, Warned
@@ -92,7 +92,9 @@ def capture(
 
     Raises:
         BadInputError: The armature, the video or a setting cannot be used.
-        CaptureError: The capture failed. The armature, its Actions and the scene are as they were.
+        CaptureError: The capture failed, or with ``refuse_unlike`` the subject does not look like the
+            character (code ``not_alike``; report and pictures stay in the job folder). The armature, its
+            Actions and the scene are as they were.
     """
     run = start_capture(
         armature, video, settings, python=python, output_folder=output_folder, overlay=overlay
@@ -173,7 +175,8 @@ class CaptureRun:
 
     @property
     def folder(self) -> Path | None:
-        """The job folder, or what is left of it after a failure: the log. None where there is nothing."""
+        """The job folder, or what is left of it after a failure: the log; all of it where the subject did not
+        look like the character. None where there is nothing."""
         return self._folder if self._worker is not None and self._folder.is_dir() else None
 
     def poll(self) -> list[Message]:
@@ -325,13 +328,14 @@ class CaptureRun:
         raise BadInputError(f"The armature '{self._armature_name}' is gone.", code="armature_gone")
 
     def _fail(self, error: CaptureError) -> Failed:
-        """End without a result, and leave nothing but the log, where it may explain something."""
+        """End without a result, and leave nothing but the log, where it may explain something; all of a job
+        whose subject was refused, which the user may want to look at."""
         self.finished = True
         self.error = error
         if self._preparation is not None:
             self._preparation.close()
             self._preparation = None
-        if self._worker is not None:
+        if self._worker is not None and error.code != NOT_ALIKE:
             job = JobFolder(self._folder)
             job.remove(keep_log=error.exit_code == ExitCode.FAILED)
         return Failed(error)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line, of ``python -m mocapanything_addon`` and of ``blender --command mocapanything`` alike.
 
-Exit codes: 0 done, 2 bad input, 3 failed, 130 cancelled.
+Exit codes: 0 done, 2 bad input, 3 failed or refused, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from . import api
-from .jobs.errors import BadInputError, CancelledError, CaptureError, ExitCode
+from .jobs.errors import NOT_ALIKE, BadInputError, CancelledError, CaptureError, ExitCode
 from .jobs.files import make_folder, replacing_file, writing_error
 from .jobs.messages import Failed, Message, Progress, Warned, encode, private_stdout
 from .jobs.settings import CaptureSettings, Quality
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         "capture",
         help="capture the motion in a video onto a character",
         description="Capture the motion in a video onto a rigged character, as keyframes on its own bones.",
-        epilog="Exit codes: 0 done, 2 bad input, 3 failed, 130 cancelled.",
+        epilog="Exit codes: 0 done, 2 bad input, 3 failed or refused, 130 cancelled.",
     )
     add = capture.add_argument
     add("--asset", type=Path, metavar="FILE", help="the character: .blend, .glb, .gltf or .fbx")
@@ -87,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="begin with the N-th start pose of the report, where the best one faces the wrong way",
     )
+    add(
+        "--force",
+        action="store_true",
+        help="capture also what does not look like the character; else that ends with exit code 3",
+    )
     add("--seed", type=int, default=0, metavar="N")
     add("--no-networks", action="store_true", help="fit to flow and outlines alone")
     add("--no-contacts", action="store_true", help="do not hold planted feet still")
@@ -106,6 +111,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         use_networks=not options.no_networks,
         hold_contacts=not options.no_contacts,
         start_choice=options.start_choice,
+        refuse_unlike=not options.force,
         seed=options.seed,
     )
     try:
@@ -134,14 +140,14 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
             armature, options.video, settings, python=options.python, overlay="overlay" in outputs
         )
         try:
-            run.wait(teller.hear)
+            _wait(run, teller)
             if source.suffix.lower() != ".blend":
                 asset_files.set_frame_rate(scene, run.frame_rate)
             result = run.apply(scene)
             asset_files.show_frames(scene, result.frame_start, result.frame_end)
             _write(result, outputs)
         finally:
-            if run.error is None:  # else all that is left of the folder is the log
+            if run.error is None:  # else what is left of the folder says why
                 run.remove_folder()
     return {
         "armature": result.rig.name,
@@ -149,6 +155,17 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         "frames": result.frame_end - result.frame_start + 1,
         **{name: str(path) for name, path in outputs.items()},
     }
+
+
+def _wait(run: api.CaptureRun, teller: _Teller) -> None:
+    """Until the capture's end; a refusal also names the option that overrules it."""
+    try:
+        run.wait(teller.hear)
+    except CaptureError as error:
+        if error.code != NOT_ALIKE:
+            raise
+        hint = f"{error.hint} To capture it all the same, use --force."
+        raise CaptureError(error.message, hint, code=error.code) from error
 
 
 def _outputs(options: argparse.Namespace, source: Path) -> dict[str, Path]:
@@ -230,9 +247,13 @@ def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.Ex
     listed = result.report["starts"]
     starts = [{**start, "picture": copied(start["picture"])} for start in listed]  # type: ignore[attr-defined]
     plot = result.report["residual_plot"]
+    verdict = result.report["verdict"]
+    if isinstance(verdict, dict):  # its picture is that of the best start
+        verdict = {**verdict, "picture": starts[0]["picture"]}
     return {
         **result.report,
         "starts": starts,
+        "verdict": verdict,
         "residual_plot": copied(plot) if isinstance(plot, str) else None,
     }
 

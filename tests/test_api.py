@@ -150,6 +150,23 @@ def test_failure_changes_nothing(
         assert str(user_folder / left[0]) in caught.value.hint
 
 
+def test_what_does_not_look_like_the_character_is_captured_unless_refused(
+    armature: bpy.types.Object, video: Path, tmp_path: Path
+) -> None:
+    python = worker_python(tmp_path, "unlike")
+    result = api.capture(armature, video, SETTINGS, python=python)
+    assert "This does not look like your character." in result.warnings
+    before = state(armature)
+    folder = tmp_path / "job"
+    with pytest.raises(CaptureError) as caught:
+        strict = CaptureSettings(use_networks=False, refuse_unlike=True)
+        api.capture(armature, video, strict, python=python, output_folder=folder)
+    assert caught.value.code == "not_alike"
+    assert state(armature) == before
+    assert {"report.json", "starts/1.png"} <= set(files_in(folder))
+    assert "solution.npz" not in files_in(folder)
+
+
 def test_steps(armature: bpy.types.Object, video: Path, tmp_path: Path) -> None:
     run = api.start_capture(armature, video, SETTINGS, python=worker_python(tmp_path, "work"))
     heard: list[Message] = []

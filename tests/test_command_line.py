@@ -193,6 +193,36 @@ def test_failure_leaves_nothing_behind(
     assert logs == ([] if code == 2 else ["log.txt"])
 
 
+def test_what_does_not_look_like_the_character_is_refused(
+    asset: Path, video: Path, tmp_path: Path, user_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written where results go; the job folder stays, with the report and the picture."""
+    out = tmp_path / "new" / "folder"
+    words = arguments(asset, video, out / "result.blend", "unlike", "--report", out / "report.json", "--json")
+    assert main(words) == 3
+    assert not (tmp_path / "new").exists()
+    last = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert (last["type"], last["code"], last["exit_code"]) == ("error", "not_alike", 3)
+    assert "does not look like your character" in last["message"]
+    assert "--force" in last["hint"]
+    (job,) = (user_folder / "jobs").iterdir()
+    assert {"report.json", "starts/1.png"} <= set(files_in(job))
+    assert "solution.npz" not in files_in(job)
+
+
+def test_force_captures_what_does_not_look_like_the_character(
+    asset: Path, video: Path, tmp_path: Path, user_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    words = arguments(asset, video, tmp_path / "result.blend", "unlike", "--report", report, "--force")
+    assert main(words) == 0
+    assert "Warning: This does not look like your character" in capfd.readouterr().err
+    verdict = json.loads(report.read_text())["verdict"]
+    assert (verdict["looks_alike"], verdict["refused"]) == (False, False)
+    assert (tmp_path / verdict["picture"]).read_bytes() == b"png"
+    assert not any((user_folder / "jobs").iterdir())
+
+
 def test_earlier_output_survives_a_failure(asset: Path, video: Path, tmp_path: Path) -> None:
     output = tmp_path / "result.blend"
     output.write_bytes(b"earlier")

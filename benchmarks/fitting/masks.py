@@ -15,6 +15,8 @@ WORN = 4
 HOLES = 3
 HOLE = 0.12
 """Radius of a hole over the longer side of the subject."""
+SHADOW = 0.14, 0.6
+"""Height of a shadow over that of the subject's box, and its half width over the box's width."""
 GONE = 0.06
 """Share of flickering frames that have no mask at all."""
 
@@ -46,6 +48,18 @@ def holed(masks: Masks, rng: np.random.Generator) -> Masks:
     return result
 
 
+def shadowed(masks: Masks, rng: np.random.Generator) -> Masks:
+    """The shadow on the ground is taken for a part of the subject."""
+    aside = rng.uniform(-0.2, 0.2)
+    result = masks.copy()
+    for mask in result:
+        left, top, width, height = cv2.boundingRect(mask)
+        center = int(left + (0.5 + aside) * width), int(top + (1.0 - 0.5 * SHADOW[0]) * height)
+        axes = max(1, int(SHADOW[1] * width)), max(1, int(0.5 * SHADOW[0] * height))
+        cv2.ellipse(mask, center, axes, 0.0, 0.0, 360.0, (255.0,), -1)
+    return result
+
+
 def flickering(masks: Masks, rng: np.random.Generator) -> Masks:
     """Each frame is worn another way: grown, shrunk, a part bitten off, or gone."""
     result = []
@@ -73,5 +87,6 @@ MASKS: dict[str, Callable[[Masks, np.random.Generator], Masks]] = {
     "eroded": eroded,
     "dilated": dilated,
     "holed": holed,
+    "shadowed": shadowed,
     "flickering": flickering,
 }

@@ -37,6 +37,7 @@ from .start import in_world_of_best, is_uncertain, search_start
 from .start_choice import distinct_starts
 from .start_poses import start_poses
 from .track import Track, track
+from .verdict import Verdict
 from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 TRACKED_RATE = 12.0
@@ -48,6 +49,7 @@ FEWEST_ROUNDS = 3
 RIVAL = 0.05
 """A heading this much less likely than the best is not worth tracking."""
 POOR_OVERLAP = 0.6
+"""Mean of the clip below which the subject was lost on the way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,8 +264,23 @@ def _cost(problem: Problem, motion: Motion, progress: Progress) -> ClipCost:
     return clip_cost(problem, motion, progress, stage="comparing", flow_weight=FLOW_WEIGHT)
 
 
-def conclude(problem: Problem, found: Track, ranked: Sequence[Hypothesis], progress: Progress) -> FitResult:
-    """Confidence, warnings and what later stages need."""
+def conclude(
+    problem: Problem,
+    found: Track,
+    ranked: Sequence[Hypothesis],
+    progress: Progress,
+    *,
+    verdict: Verdict | None = None,
+) -> FitResult:
+    """Confidence, warnings and what later stages need.
+
+    Args:
+        problem: The capture.
+        found: Its motion.
+        ranked: The starts that it may have begun with, best first.
+        progress: See :func:`fit_clip`.
+        verdict: Whether the subject looks like the rig at all; None where nobody has judged.
+    """
     motion = _finite(found.motion)
     confidence = joint_confidence(problem, motion, found.overlap, progress)
     pose = forward(problem.body.skeleton, motion)
@@ -277,7 +294,7 @@ def conclude(problem: Problem, found: Track, ranked: Sequence[Hypothesis], progr
         hypotheses=tuple(ranked),
         joint_points=problem.camera.project(pose.positions),
         joint_weight=confidence,
-        warnings=tuple(_warnings(problem, found, ranked)),
+        warnings=tuple(_warnings(problem, found, ranked, verdict)),
     )
 
 
@@ -303,12 +320,17 @@ def _finite(motion: Motion) -> Motion:
     return motion[np.nonzero(good)[0][nearest]]
 
 
-def _warnings(problem: Problem, found: Track, ranked: Sequence[Hypothesis]) -> list[str]:
+def _warnings(
+    problem: Problem, found: Track, ranked: Sequence[Hypothesis], verdict: Verdict | None
+) -> list[str]:
     frames = problem.frames
     warnings: list[str] = []
+    looks_alike = verdict is None or verdict.looks_alike
     gone = int((~frames.has_subject).sum())
     if gone == frames.count:
         return ["No subject was found in the video: the character stays in its rest pose."]
+    if verdict is not None and not looks_alike:
+        warnings.append(verdict.words())
     if gone:
         warnings.append(
             f"The subject is not seen in {gone} of {frames.count} frames; these are interpolated."
@@ -319,11 +341,13 @@ def _warnings(problem: Problem, found: Track, ranked: Sequence[Hypothesis]) -> l
             f"The subject is cut off by the image border in {cut} of {frames.count} frames; "
             "what lies outside is guessed."
         )
+    if not looks_alike:
+        return warnings  # a bad fit and an uncertain heading are no news then
     overlap = float(np.mean(found.overlap[frames.has_subject]))
     if overlap < POOR_OVERLAP:
         warnings.append(
-            f"The character covers the subject badly (outline overlap {overlap:.2f}): "
-            "is it the same kind of creature, and is the mask the right subject?"
+            f"The character covers the subject badly in much of the clip (outline overlap {overlap:.2f}): "
+            "does the mask show the same subject all the time?"
         )
     elif ranked[0].start == 1 and is_uncertain(ranked):  # whoever chose another has looked
         warnings.append(_uncertain(len(distinct_starts(ranked))))

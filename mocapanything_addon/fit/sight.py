@@ -145,18 +145,42 @@ def compare_outlines(problem: Problem, posed: PosedSkin, frame: int) -> tuple[fl
         Intersection over union, and the mean distance from each outline to the other, both ways, in the fit's
         pixels; where nothing is drawn or seen, 0 and the greatest distance.
     """
-    frames = problem.frames
-    vertices = posed.vertices.astype(np.float64)
-    level, crop = frames.window(frame, problem.camera.project(vertices))
-    mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
-    drawn = frames.seen_of(problem.body.render(vertices, problem.camera, crop).mask, frame, crop)
+    drawn, mask, trusted, unit = _drawn_and_seen(problem, posed, frame)
     distances = [
         np.mean(np.minimum(_distance_to(a)[b & trusted], FAR))
         for a, b in ((_edge(drawn), _edge(mask)), (_edge(mask), _edge(drawn)))
         if a.any() and (b & trusted).any()
     ]
     apart = float(np.mean(distances)) if distances else FAR
-    return outline_overlap(drawn, mask, trusted), apart / (crop.scale * problem.pixel[frame])
+    return outline_overlap(drawn, mask, trusted), apart / unit
+
+
+def beyond_subject(problem: Problem, posed: PosedSkin, frame: int) -> tuple[float, float]:
+    """What the body shows and the subject does not.
+
+    Returns:
+        Mean distance from the body's outline to the subject's, the fit's pixels, and the share of the body
+        that lies outside the subject; where nothing is drawn or seen, the greatest distance and 1.
+    """
+    drawn, mask, trusted, unit = _drawn_and_seen(problem, posed, frame)
+    subject, outline = _edge(mask), _edge(drawn) & trusted
+    if not subject.any() or not outline.any():
+        return FAR / unit, 1.0
+    away = np.minimum(_distance_to(subject)[outline], FAR).mean() / unit
+    body = drawn & trusted
+    return float(away), int((body & ~mask).sum()) / int(body.sum())
+
+
+def _drawn_and_seen(
+    problem: Problem, posed: PosedSkin, frame: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], float]:
+    """Body, subject and where the image shows something (n, n), and the window's pixels in a fit's pixel."""
+    frames = problem.frames
+    vertices = posed.vertices.astype(np.float64)
+    level, crop = frames.window(frame, problem.camera.project(vertices))
+    drawn = frames.seen_of(problem.body.render(vertices, problem.camera, crop).mask, frame, crop)
+    unit = float(crop.scale * problem.pixel[frame])
+    return drawn, frames.mask(frame, level), frames.trusted(frame, level), unit
 
 
 def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .errors import BadInputError, CancelledError, CaptureError, ExitCode
+from .errors import NOT_ALIKE, BadInputError, CancelledError, CaptureError, ExitCode
 from .files import writing_error
 from .folder import JobFolder
 from .messages import Done, Failed, Message, decode
@@ -202,9 +202,12 @@ class WorkerRun:
         return self._outcome
 
     def _with_log(self, message: Done | Failed) -> Message:
-        """The worker's last word; with the place of the log where it is not the input that is at fault."""
+        """The worker's last word; with the place of the log where neither the input nor the subject is at
+        fault."""
         if isinstance(message, Failed) and message.error.exit_code == ExitCode.FAILED:
             error = message.error
+            if error.code == NOT_ALIKE:
+                return message
             return Failed(
                 CaptureError(error.message, f"{error.hint} {self._log_hint}".strip(), code=error.code)
             )

@@ -15,6 +15,10 @@ class ExitCode(IntEnum):
     CANCELLED = 130
 
 
+NOT_ALIKE = "not_alike"
+"""Code of the error that a subject does not look like the character; report and pictures stay."""
+
+
 class CaptureError(Exception):
     """A capture that cannot go on.
 

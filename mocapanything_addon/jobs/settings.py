@@ -35,6 +35,8 @@ class CaptureSettings:
     """Hold feet still where they stand; no effect at the fast quality."""
     start_choice: int = 1
     """Begin with this one of the start poses that the report lists, best first, from 1."""
+    refuse_unlike: bool = False
+    """End before the long work where the subject does not look like the character; else only warn."""
     seed: int = 0
 
     def __post_init__(self) -> None:

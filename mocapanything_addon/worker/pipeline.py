@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from ..fit.retarget import retargeted
 from ..fit.settle import settle
 from ..fit.start import search_start
 from ..fit.start_choice import chosen_start
+from ..fit.verdict import Verdict, judge
 from ..ik.camera import Camera
 from ..ik.kinematics import forward
 from ..ik.limits import euler
@@ -41,7 +43,7 @@ from ..jobs.settings import CaptureSettings, Quality
 from ..jobs.solution import Solution
 from .placement import place
 from .proposals import propose
-from .report import Measurements, Network
+from .report import Footage, Likeness, Measurements, Network, RefusedError, Start
 from .residual_plot import FrameFigures, try_write_plot
 from .starts import write_starts
 from .subject.clip import make_clip
@@ -68,6 +70,7 @@ def run(
     Raises:
         BadInputError: The video or a mask cannot be used.
         CaptureError: A network's weights are missing or damaged.
+        RefusedError: The subject does not look like the character, and the settings say to end then.
         CancelledError: From ``progress``.
     """
     settings = request.settings
@@ -83,6 +86,10 @@ def run(
         own = problem.body
         ranked = search_start(problem, settings.quality, progress)
         starts = write_starts(problem, ranked, job)
+        verdict = judge(problem, ranked)
+        likeness = None if verdict is None else _likeness(verdict, starts[0])
+        if verdict is not None and settings.refuse_unlike and not verdict.looks_alike:
+            raise _refusal(verdict, starts, clip, job)
         problem, ranked = begin_with(problem, chosen_start(ranked, settings.start_choice), progress)
         found = track_starts(problem, ranked, settings.quality, progress)
         problem, found = tilt_camera(problem, found)
@@ -98,7 +105,7 @@ def run(
             problem, found = settle(problem, found, progress, rounds=LAST_ROUNDS[settings.quality])
             if settings.hold_contacts:
                 found, contacts = hold_contacts(problem, found, progress)
-        result = conclude(problem, found, ranked, progress)
+        result = conclude(problem, found, ranked, progress, verdict=verdict)
         warnings += result.warnings
         if request.overlay:
             with replacing_file(job.overlay_path) as temporary:
@@ -124,6 +131,7 @@ def run(
             outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
             start_score=ranked[0].overlap,
             starts=starts,
+            likeness=likeness,
             residual_plot=job.residual_plot_path.name if is_plotted else None,
             contacts=len(contacts),
             networks=_used(networks),
@@ -141,6 +149,23 @@ def _load_networks(settings: CaptureSettings, progress: Progress) -> Networks | 
     from ..models.networks import Networks  # torch takes seconds to load
 
     return Networks.load(device="auto")
+
+
+def _likeness(verdict: Verdict, best: Start) -> Likeness:
+    """For the report."""
+    return Likeness(verdict.probability, verdict.looks_alike, best.picture)
+
+
+def _refusal(verdict: Verdict, starts: Sequence[Start], clip: SubjectClip, job: JobFolder) -> RefusedError:
+    """What is told instead of a result."""
+    times = np.asarray(clip.times, float)
+    return RefusedError(
+        verdict.words(),
+        f"The job folder is {job.path}.",
+        footage=Footage(clip.width, clip.height, clip.frame_rate, len(times), float(times[-1] - times[0])),
+        likeness=replace(_likeness(verdict, starts[0]), refused=True),
+        starts=starts,
+    )
 
 
 def _placed(

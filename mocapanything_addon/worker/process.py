@@ -19,7 +19,7 @@ from ..jobs.request import Request
 from ..jobs.rig import Rig
 from ..jobs.solution import Solution
 from .channel import Cancellation, Channel, ProgressReporter
-from .report import Measurements, build_report
+from .report import Measurements, RefusedError, build_refusal, build_report
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], pipeline: Pipeline | None = None) -> int:
             _work(JobFolder(options.job), pipeline, progress, channel)
         except BaseException as exception:
             error = _told(exception, options.job)
-            if not isinstance(error, CancelledError):
+            if not isinstance(error, CancelledError | RefusedError):
                 log.exception("the capture failed")
             channel.send(Failed(error))
             return int(error.exit_code)
@@ -73,7 +73,12 @@ def _work(job: JobFolder, pipeline: Pipeline | None, progress: ProgressReporter,
     rig = job.load_rig()
     views = job.load_views()
     run = pipeline or _default_pipeline()
-    solution, measurements, warnings = run(request, rig, job, progress)
+    try:
+        solution, measurements, warnings = run(request, rig, job, progress)
+    except RefusedError as refused:
+        reason = [*rig.warnings, refused.message]
+        _write_report(job, build_refusal(request, rig, views, refused, progress.seconds(), reason))
+        raise
     progress("write", 0, 1)
     for text in warnings:
         channel.send(Warned(text))
@@ -82,9 +87,13 @@ def _work(job: JobFolder, pipeline: Pipeline | None, progress: ProgressReporter,
     report = build_report(
         request, rig, views, solution, measurements, progress.seconds(), [*rig.warnings, *warnings]
     )
+    _write_report(job, report)
+    progress("write", 1, 1)
+
+
+def _write_report(job: JobFolder, report: dict[str, object]) -> None:
     with replacing_file(job.report_path) as temporary:
         temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    progress("write", 1, 1)
 
 
 def _told(exception: BaseException, job: Path) -> CaptureError:

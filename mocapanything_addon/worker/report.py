@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..jobs.errors import NOT_ALIKE, CaptureError
 from ..jobs.request import Request
 from ..jobs.requirements import DISTRIBUTIONS
 from ..jobs.rig import Rig
@@ -21,6 +22,18 @@ from ..jobs.solution import Solution
 from ..jobs.views import ReferenceViews
 
 SCHEMA_VERSION = 1
+NOT_CAPTURED = (
+    "camera",
+    "confidence",
+    "ik_residual_cm",
+    "limit_violations",
+    "contacts",
+    "outline_overlap",
+    "start_score",
+    "residual_plot",
+    "device",
+)
+"""What a report says of the motion: null where the capture was refused."""
 _MANIFEST = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
 
 
@@ -54,6 +67,60 @@ class Start:
     """Relative to the job folder."""
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """Whether the subject looks like the character."""
+
+    probability: float
+    """That it is built like it, 0 to 1."""
+    looks_alike: bool
+    picture: str
+    """Of both, relative to the job folder."""
+    refused: bool = False
+    """The capture was ended for it."""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What was read of the video."""
+
+    width: int
+    height: int
+    frame_rate: float
+    """Nominal, of the video."""
+    frames: int
+    """Captured, or that would have been."""
+    duration_seconds: float
+    """From the first of them to the last."""
+
+    @classmethod
+    def of(cls, solution: Solution) -> Footage:
+        """From what was captured of it."""
+        width, height = (int(side) for side in solution.image_size)
+        times = solution.times
+        return cls(width, height, solution.source_frame_rate, len(times), float(times[-1] - times[0]))
+
+
+class RefusedError(CaptureError):
+    """The subject does not look like the character, and the settings say to end then.
+
+    Args:
+        message: As for every error.
+        hint: As for every error.
+        footage: What was read of the video.
+        likeness: Why.
+        starts: The distinct starts that were found, best first.
+    """
+
+    def __init__(
+        self, message: str, hint: str, *, footage: Footage, likeness: Likeness, starts: Sequence[Start]
+    ) -> None:
+        super().__init__(message, hint, code=NOT_ALIKE)
+        self.footage = footage
+        self.likeness = likeness
+        self.starts = starts
+
+
 @dataclass(frozen=True, eq=False)
 class Measurements:
     """What the pipeline knows about its own result. T frames, J joints."""
@@ -68,6 +135,8 @@ class Measurements:
     """How well the pose the search began with explained its frame, 0 to 1."""
     starts: Sequence[Start] = ()
     """The distinct starts that were found, best first."""
+    likeness: Likeness | None = None
+    """Whether the subject looks like the character; None in a clip without any subject."""
     residual_plot: str | None = None
     """Picture of the residuals over time, relative to the job folder; None where none could be drawn."""
     contacts: int = 0
@@ -99,33 +168,13 @@ def build_report(
     """
     residual_cm = np.asarray(measurements.ik_residual, float) / rig.size * 100.0
     frame_confidence = solution.confidence.astype(float).mean(axis=1)
-    width, height = (int(side) for side in solution.image_size)
     return {
-        "schema_version": SCHEMA_VERSION,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": _versions(request),
-        "video": {
-            "path": str(request.video),
-            "width": width,
-            "height": height,
-            "frame_rate": _number(solution.source_frame_rate),
-        },
-        "rig": {
-            "name": rig.name,
-            "joints": rig.joint_count,
-            "vertices": len(rig.vertices),
-            "content_hash": rig.content_hash(),
-        },
-        "settings": request.settings.to_dict(),
+        **_asked(request, rig, views, Footage.of(solution), seconds, warnings),
         "camera": {
             "rotation": [[_number(value) for value in row] for row in solution.camera_rotation],
             "translation": [_number(value) for value in solution.camera_translation],
             "focal": _number(solution.camera_focal),
         },
-        "frames": len(solution.times),
-        "duration_seconds": _number(solution.times[-1] - solution.times[0]),
-        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
-        "total_seconds": round(sum(seconds.values()), 3),
         "confidence": {
             "mean": _number(frame_confidence.mean()),
             "lowest_frame": _number(frame_confidence.min()),
@@ -139,10 +188,62 @@ def build_report(
         "contacts": measurements.contacts,
         "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
         "start_score": _number(measurements.start_score),
-        "starts": [_start(start) for start in measurements.starts],
+        "starts": [_values(start) for start in measurements.starts],
+        "verdict": None if measurements.likeness is None else _values(measurements.likeness),
         "residual_plot": measurements.residual_plot,
         "networks": [{"name": network.name, "weights": network.weights} for network in measurements.networks],
         "device": measurements.device,
+    }
+
+
+def build_refusal(
+    request: Request,
+    rig: Rig,
+    views: ReferenceViews | None,
+    refused: RefusedError,
+    seconds: Mapping[str, float],
+    warnings: Sequence[str],
+) -> dict[str, object]:
+    """The report of a capture that was refused: nothing of the motion, all about why; see build_report."""
+    return {
+        **_asked(request, rig, views, refused.footage, seconds, warnings),
+        **dict.fromkeys(NOT_CAPTURED),
+        "starts": [_values(start) for start in refused.starts],
+        "verdict": _values(refused.likeness),
+        "networks": [],
+    }
+
+
+def _asked(
+    request: Request,
+    rig: Rig,
+    views: ReferenceViews | None,
+    footage: Footage,
+    seconds: Mapping[str, float],
+    warnings: Sequence[str],
+) -> dict[str, object]:
+    """What every report says, whatever came out."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": _versions(request),
+        "video": {
+            "path": str(request.video),
+            "width": footage.width,
+            "height": footage.height,
+            "frame_rate": _number(footage.frame_rate),
+        },
+        "rig": {
+            "name": rig.name,
+            "joints": rig.joint_count,
+            "vertices": len(rig.vertices),
+            "content_hash": rig.content_hash(),
+        },
+        "settings": request.settings.to_dict(),
+        "frames": footage.frames,
+        "duration_seconds": _number(footage.duration_seconds),
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "total_seconds": round(sum(seconds.values()), 3),
         "reference_views": None if views is None else {"engine": views.engine, "count": len(views.views)},
         "warnings": list(warnings),
     }
@@ -162,9 +263,9 @@ def _versions(request: Request) -> dict[str, str]:
     return versions
 
 
-def _start(start: Start) -> dict[str, object]:
+def _values(figures: Start | Likeness) -> dict[str, object]:
     return {
-        key: _number(value) if isinstance(value, float) else value for key, value in asdict(start).items()
+        key: _number(value) if isinstance(value, float) else value for key, value in asdict(figures).items()
     }
 
 

@@ -190,6 +190,7 @@ def test_masks_are_worn_as_named_and_the_same_every_time(case):
     assert (worn["true"] == true).all()
     assert (worn["eroded"] <= true).all() and (worn["eroded"] < true).any()
     assert (worn["dilated"] >= true).all() and (worn["dilated"] > true).any()
+    assert (worn["shadowed"] >= true).all() and (worn["shadowed"] > true).any((1, 2)).all()
     assert (worn["holed"] <= true).all() and (worn["holed"] < true).any((1, 2)).all()
     many = np.tile(true, (10, 1, 1))
     flickering = MASKS["flickering"](many, np.random.default_rng(1))

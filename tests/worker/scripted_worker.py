@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -23,7 +24,7 @@ from mocapanything_addon.jobs.request import Request
 from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.jobs.solution import Solution
 from mocapanything_addon.worker.process import Progress, main
-from mocapanything_addon.worker.report import Measurements, Start
+from mocapanything_addon.worker.report import Footage, Likeness, Measurements, RefusedError, Start
 
 STAGES = ("decode", "mask", "start", "track")
 
@@ -56,9 +57,27 @@ def work(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tupl
         outline_overlap=np.array([0.8, np.nan, 0.9]),
         start_score=0.7,
         starts=[Start(12.5, 5.0, 1.0, 0.7, 2, "rest", "starts/1.png")],
+        likeness=Likeness(0.9, True, "starts/1.png"),
         residual_plot=job.residual_plot_path.name,
     )
     return solution, measurements, ["nothing was filmed"]
+
+
+def unlike(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
+    """The subject does not look like the character."""
+    solution, measurements, _ = work(request, rig, job, progress)
+    likeness = Likeness(0.07, False, "starts/1.png")
+    words = "This does not look like your character."
+    if request.settings.refuse_unlike:
+        job.residual_plot_path.unlink()
+        raise RefusedError(
+            words,
+            "Look.",
+            footage=Footage.of(solution),
+            likeness=replace(likeness, refused=True),
+            starts=measurements.starts,
+        )
+    return solution, replace(measurements, likeness=likeness), [words]
 
 
 def noisy(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tuple:
@@ -119,6 +138,7 @@ def unwritable(request: Request, rig: Rig, job: JobFolder, progress: Progress) -
 
 BEHAVIOURS = {
     "work": work,
+    "unlike": unlike,
     "noisy": noisy,
     "stuck": stuck,
     "bad_input": bad_input,

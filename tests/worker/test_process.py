@@ -10,17 +10,20 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from mocapanything_addon.jobs.client import WorkerRun
-from mocapanything_addon.jobs.errors import BadInputError, CancelledError, CaptureError
+from mocapanything_addon.jobs.errors import NOT_ALIKE, BadInputError, CancelledError, CaptureError
 from mocapanything_addon.jobs.folder import JobFolder
 from mocapanything_addon.jobs.messages import Done, Failed, Message, Progress, Warned
 from mocapanything_addon.jobs.request import Request
 from mocapanything_addon.jobs.rig import Rig
+from mocapanything_addon.jobs.settings import CaptureSettings
 
 SCRIPT = Path(__file__).with_name("scripted_worker.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((REPOSITORY / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 STAGES = ("decode", "mask", "start", "track")
 RESULTS = {"solution.npz", "report.json", "overlay.mp4"}
 
@@ -78,6 +81,37 @@ def test_report_of_a_run(job: JobFolder) -> None:
     assert report["frames"] == 3
     assert report["warnings"] == ["two bones are few", "nothing was filmed"]
     assert set(STAGES) <= set(report["seconds"])  # type: ignore[arg-type]
+
+
+def test_a_refusal_leaves_its_report_and_pictures_and_no_motion(tmp_path: Path, arm_rig: Rig) -> None:
+    settings = CaptureSettings(refuse_unlike=True)
+    request = Request(video=tmp_path / "video.mp4", settings=settings)
+    job = JobFolder.create(tmp_path / "job", request, arm_rig)
+    with pytest.raises(CaptureError) as caught:
+        start(job, "unlike").wait()
+    assert caught.value.code == NOT_ALIKE
+    assert str(caught.value) == "This does not look like your character. Look."
+    assert left_in(job) == {"report.json", "starts"}
+    report = job.load_report()
+    jsonschema.validate(report, SCHEMA)
+    assert report["verdict"]["refused"] is True  # type: ignore[index]
+    assert report["warnings"] == ["two bones are few", "This does not look like your character."]
+    assert report["frames"] == 3
+    assert report["camera"] is None
+    assert "Traceback" not in job.log_path.read_text(encoding="utf-8")
+
+
+def test_what_looks_wrong_is_captured_with_a_warning_unless_it_shall_be_refused(job: JobFolder) -> None:
+    start(job, "unlike").wait()
+    report = job.load_report()
+    jsonschema.validate(report, SCHEMA)
+    assert report["verdict"] == {
+        "probability": 0.07,
+        "looks_alike": False,
+        "picture": "starts/1.png",
+        "refused": False,
+    }
+    assert "This does not look like your character." in report["warnings"]  # type: ignore[operator]
 
 
 def test_prints_of_libraries_go_to_the_log(job: JobFolder) -> None:

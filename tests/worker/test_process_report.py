@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,17 @@ from mocapanything_addon.jobs.request import Request
 from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.jobs.solution import Solution
 from mocapanything_addon.jobs.views import ReferenceView, ReferenceViews
-from mocapanything_addon.worker.report import Measurements, Network, Start, build_report
+from mocapanything_addon.worker.report import (
+    NOT_CAPTURED,
+    Footage,
+    Likeness,
+    Measurements,
+    Network,
+    RefusedError,
+    Start,
+    build_refusal,
+    build_report,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
@@ -35,6 +46,7 @@ def measurements() -> Measurements:
             Start(-66.5, 5.0, 0.9, 0.85, 2, "rest", "starts/1.png"),
             Start(113.5, float("nan"), 0.1, 0.8, 4, "limbs ahead", "starts/2.png"),
         ],
+        likeness=Likeness(0.93, True, "starts/1.png"),
         residual_plot="residuals.png",
         networks=[Network("decoder", "decoder.safetensors 0123")],
         device="cuda",
@@ -100,6 +112,12 @@ def test_figures(arm_rig: Rig, arm_solution: Solution, measurements: Measurement
             "picture": "starts/2.png",
         },
     ]
+    assert report["verdict"] == {
+        "probability": 0.93,
+        "looks_alike": True,
+        "picture": "starts/1.png",
+        "refused": False,
+    }
     assert report["residual_plot"] == "residuals.png"
     assert report["warnings"] == ["careful"]
     assert report["versions"]["blender"] == "4.5.15"  # type: ignore[index]
@@ -110,21 +128,45 @@ def test_what_was_not_measured_is_null(
     arm_rig: Rig, arm_solution: Solution, measurements: Measurements
 ) -> None:
     blind = replace(measurements, outline_overlap=np.full(5, np.nan), start_score=float("nan"), networks=())
-    blind = replace(blind, starts=(), residual_plot=None)
+    blind = replace(blind, starts=(), likeness=None, residual_plot=None)
     report = report_of(arm_rig, arm_solution, blind)
     assert report["outline_overlap"] is None
     assert report["start_score"] is None
     assert report["reference_views"] is None
     assert report["networks"] == []
     assert report["residual_plot"] is None
+    assert report["verdict"] is None
+
+
+def test_a_refusal_says_why_and_nothing_of_a_motion(arm_rig: Rig, measurements: Measurements) -> None:
+    refused = RefusedError(
+        "No.",
+        "",
+        footage=Footage(640, 360, 25.0, 30, 1.16),
+        likeness=Likeness(0.07, False, "starts/1.png", refused=True),
+        starts=measurements.starts,
+    )
+    request = Request(video=Path("/videos/ä.mp4"))
+    report = build_refusal(request, arm_rig, None, refused, {"decode": 1.0}, ["No."])
+    report = json.loads(json.dumps(report, allow_nan=False))
+    jsonschema.validate(report, SCHEMA, format_checker=jsonschema.FormatChecker())
+    assert all(report[name] is None for name in NOT_CAPTURED)
+    assert report["frames"] == 30
+    assert len(report["starts"]) == 2
+    assert report["verdict"]["probability"] == 0.07
+    for name in ("camera", "confidence", "device"):
+        with pytest.raises(jsonschema.ValidationError):
+            pretended = {**report, "verdict": {**report["verdict"], "refused": False}, name: None}
+            jsonschema.validate(pretended, SCHEMA)
 
 
 def test_document_names_every_key() -> None:
     text = (DOCS / "report.md").read_text(encoding="utf-8")
-    of_report, of_start = text.split("## The starts")
+    of_report, _, of_start, _, of_verdict = re.split("## (The starts|The verdict)", text)
 
     def rows(part: str) -> set[str]:
         return {line.split("`")[1] for line in part.splitlines() if line.startswith("| `")}
 
     assert rows(of_report) == set(SCHEMA["properties"])
     assert rows(of_start) == set(SCHEMA["properties"]["starts"]["items"]["properties"])
+    assert rows(of_verdict) == set(SCHEMA["properties"]["verdict"]["anyOf"][1]["properties"])
