@@ -184,9 +184,7 @@ def find_start(
         given: Take this start instead of searching.
         keep_expected: The expected pose comes from a better source.
     """
-    if given is not None:
-        return in_world_of_best(problem, [given])
-    ranked = search_start(problem, quality, progress)
+    ranked = [given] if given is not None else search_start(problem, quality, progress)
     return begin_with(problem, ranked, progress, keep_expected=keep_expected)
 
 
