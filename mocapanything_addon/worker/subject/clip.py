@@ -44,6 +44,9 @@ ANALYSIS_AREA = 288 * 288
 FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
+LEAST_FILLED = 0.1
+"""Share of the user's box that the network must find for its word to count."""
+
 NEAR = 0.04
 """What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
 
@@ -284,7 +287,7 @@ def _find(
             survey.frames, likelihood, scratch, tick(0.5 * FOUND_SHARE, 0.7 * FOUND_SHARE), seed
         )
         moving = _MovingHint(likelihood, labels)
-        start = pointed or (first, moving(first))
+        start = first, moving(first)
         odds = follow_masks(
             survey.frames, moving, start, cutter, scratch, tick(0.7 * FOUND_SHARE, FOUND_SHARE)
         )
@@ -308,10 +311,12 @@ def _labels(
     """(h, w) labels of the frame with the user's box: the subject, and what else moves."""
     index, hint = pointed
     subject = cut_out(frames[index], hint, cutter) > 0
+    if subject.sum() < LEAST_FILLED * (hint > 0).sum():
+        subject = hint > 0
     reach = 2 * round(NEAR * min(subject.shape)) + 1
     near = cv2.dilate(subject.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     moving = likelihood.logit(index) > 0
-    return np.where(subject | (moving & near), SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
+    return np.where((subject | near) & moving, SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
