@@ -53,6 +53,9 @@ NEAR = 0.04
 STILL = -0.35
 """Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
 
+RIM = 0.02
+"""Distance from the image's border at which a mask is taken to reach it, share of the window."""
+
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
 
@@ -346,8 +349,18 @@ class _FoundMasks:
             return color, np.zeros((crop.size, crop.size), np.uint8)
         hint = hint_window(as_hint(odds), scaled(crop, odds.shape[1] / self.info.width))
         subject = trusted(self.cutter.logit(color, hint), hint) > 0
-        subject &= inside_image(crop, self.info.width, self.info.height)
+        subject = to_border(subject, inside_image(crop, self.info.width, self.info.height))
         return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)
+
+
+def to_border(subject: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask within the image; where it comes near the image's border it goes on to it. The network stops a
+    little before, for beyond is nothing."""
+    width = 2 * round(RIM * len(inside)) + 1
+    kernel = np.ones((width, width), np.uint8)
+    within = cv2.erode(inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,))
+    near = cv2.dilate((subject & inside).astype(np.uint8), kernel)
+    return np.asarray(inside & (subject | ((within == 0) & (near > 0))))
 
 
 class _ReadMasks:
