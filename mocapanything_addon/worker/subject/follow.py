@@ -200,7 +200,7 @@ def without_small_rivals(moving: Hint, subject: NDArray[np.bool_]) -> Hint:
 
 
 def together(logit: NDArray[np.float32], hint: Hint, moving: Hint) -> NDArray[np.float32]:
-    """The log odds without parts far from the one that was hinted at, and those that stand still while it moves."""
+    """The log odds without parts far from the one hinted at, and parts that stand still while it moves."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats((logit > 0).astype(np.uint8), connectivity=8)
     if len(stats) <= 2:
         return logit
