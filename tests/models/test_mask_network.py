@@ -21,16 +21,20 @@ def cutter() -> MaskCutter:
     return MaskCutter.load()
 
 
-def two_discs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A picture of two alike, and the mask of each."""
-    image = np.full((192, 192, 3), (90, 130, 90), np.uint8)
+def two_alike() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture of two animals, and the mask of each."""
+    image = np.full((192, 192, 3), (110, 140, 95), np.uint8)
     masks = []
-    for center in ((50, 96), (142, 96)):
+    for x in (48, 144):
         mask = np.zeros((192, 192), np.uint8)
-        cv2.circle(mask, center, 30, (1,), -1)
-        image[mask > 0] = (190, 70, 40)
+        cv2.ellipse(mask, (x, 90), (28, 15), 0, 0, 360, (1,), -1)
+        cv2.circle(mask, (x + 28, 74), 9, (1,), -1)
+        for leg in (-18, -10, 12, 20):
+            cv2.line(mask, (x + leg, 96), (x + leg, 128), (1,), 5)
+        image[mask > 0] = (150, 90, 50)
         masks.append(mask > 0)
-    return image, masks[0], masks[1]
+    shade = np.linspace(1.25, 0.75, 192)[:, None, None]
+    return np.clip(image * shade, 0, 255).astype(np.uint8), masks[0], masks[1]
 
 
 @pytest.mark.parametrize("size", [64, 96])
@@ -55,7 +59,7 @@ def test_weights_that_ship_are_small():
 
 
 def test_hint_says_which_of_two(cutter):
-    image, left, right = two_discs()
+    image, left, right = two_alike()
     for meant, other in ((left, right), (right, left)):
         found = cutter.logit(image, np.where(meant, 1.0, -1.0).astype(np.float32)) > 0
         assert (found & meant).sum() > 0.9 * meant.sum()

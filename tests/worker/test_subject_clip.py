@@ -23,8 +23,8 @@ WIDTH, HEIGHT = 240, 160
 def scene(count: int, pan: float = 0.0, speed: float = 4.0) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """A creature that walks over a textured background while the camera pans ``pan`` pixels a frame; its
     masks."""
-    background = texture(HEIGHT, WIDTH + 600, 1, 40, 200, 8)
-    skin = texture(HEIGHT, WIDTH, 2, 0, 255, 3) // 3 + np.array([150, 20, 20], np.uint8)
+    background = texture(HEIGHT, WIDTH + 600, 1, 60, 150, 20)
+    skin = texture(HEIGHT, WIDTH, 2, 0, 255, 6) // 6 + np.array([170, 60, 40], np.uint8)
     images, masks = [], []
     for index in range(count):
         offset = round(pan * index)
@@ -71,7 +71,7 @@ def test_creature_before_a_still_camera(tmp_path):
     assert clip.times == pytest.approx(np.arange(30) / 24, abs=1e-3)
     assert (clip.width, clip.height, clip.frame_rate) == (WIDTH, HEIGHT, 24)
     values = overlaps(clip, masks)
-    assert np.mean(values) > 0.88
+    assert np.mean(values) > 0.82
     assert min(values) > 0.7
     assert not warnings
     assert not clip.cut_off.any()
@@ -173,7 +173,7 @@ def test_longest_shot_is_used(tmp_path):
     clip, warnings = capture(write_video(tmp_path / "a.mp4", before + images), tmp_path / "job")
     assert clip.frame_count == 20
     assert any("2 shots" in w for w in warnings)
-    assert np.mean(overlaps(clip, masks)) > 0.85
+    assert np.mean(overlaps(clip, masks)) > 0.8
 
 
 @pytest.mark.parametrize("count", [1, 12])
@@ -194,7 +194,7 @@ def test_subject_out_of_view_has_no_mask_and_cut_off_is_told(tmp_path):
     assert areas[:15].min() > 0
     assert areas[36:].max() == 0
     leaving = clip.cut_off[24:30]
-    assert leaving[:, 2].mean() > 0.8
+    assert leaving[:, 2].mean() > 0.6
     assert not clip.cut_off[:15].any()
 
 

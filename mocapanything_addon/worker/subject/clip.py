@@ -53,11 +53,17 @@ ANALYSIS_AREA = 288 * 288
 FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
+LEAST_FILLED = 0.1
+"""Share of the user's box that the network must find for its word to count."""
+
 NEAR = 0.04
 """What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
 
 STILL = -0.35
 """Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
+
+RIM = 0.02
+"""Distance from the image's border at which a mask is taken to reach it, share of the window."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
@@ -308,7 +314,7 @@ def _find(
             survey.frames, likelihood, scratch, tick(0.5 * FOUND_SHARE, 0.7 * FOUND_SHARE), seed
         )
         moving = _MovingHint(likelihood, labels)
-        start = pointed or (first, moving(first))
+        start = first, moving(first)
         odds = follow_masks(
             survey.frames, moving, start, cutter, scratch, tick(0.7 * FOUND_SHARE, FOUND_SHARE)
         )
@@ -332,10 +338,12 @@ def _labels(
     """(h, w) labels of the frame with the user's box: the subject, and what else moves."""
     index, hint = pointed
     subject = cut_out(frames[index], hint, cutter) > 0
+    if subject.sum() < LEAST_FILLED * (hint > 0).sum():
+        subject = hint > 0
     reach = 2 * round(NEAR * min(subject.shape)) + 1
     near = cv2.dilate(subject.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     moving = likelihood.logit(index) > 0
-    return np.where(subject | (moving & near), SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
+    return np.where((subject | near) & moving, SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -367,8 +375,18 @@ class _FoundMasks:
             return color, np.zeros((crop.size, crop.size), np.uint8)
         hint = cut_hint(as_hint(odds), crop, self.info.width, to_frame)
         subject = trusted(self.cutter.logit(color, hint), hint) > 0
-        subject &= inside_image(crop, self.info.width, self.info.height, to_frame)
+        subject = to_border(subject, inside_image(crop, self.info.width, self.info.height, to_frame))
         return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)
+
+
+def to_border(subject: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask within the image; where it comes near the image's border it goes on to it. The network stops a
+    little before, for beyond is nothing."""
+    width = 2 * round(RIM * len(inside)) + 1
+    kernel = np.ones((width, width), np.uint8)
+    within = cv2.erode(inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,))
+    near = cv2.dilate((subject & inside).astype(np.uint8), kernel)
+    return np.asarray(inside & (subject | ((within == 0) & (near > 0))))
 
 
 class _ReadMasks:

@@ -116,7 +116,7 @@ def follow_masks(
 def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) -> NDArray[np.float32]:
     """Log odds of the first frame. What points at the subject may point at a part of it only: whatever stands
     out around and is one with that belongs to it, but for what moves on its own."""
-    found = together(trusted(cut_out(rgb, hint, cutter), hint), moving)
+    found = together(trusted(cut_out(rgb, hint, cutter), hint), hint, moving)
     if not (found > 0).any():
         return found
     moving = without_small_rivals(moving, found > 0)
@@ -127,7 +127,8 @@ def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) 
     whole = parts_touching((free > 0) & (moving != RIVAL), found > 0)
     if whole.sum() < MOST_MISSED * (found > 0).sum():
         found = np.where(whole, np.maximum(found, free), found)
-    return together(cut_out(rgb, as_hint(found), cutter), moving)
+    hint = as_hint(found)
+    return together(cut_out(rgb, hint, cutter), hint, moving)
 
 
 def what_stands_out(
@@ -198,15 +199,16 @@ def without_small_rivals(moving: Hint, subject: NDArray[np.bool_]) -> Hint:
     return np.where(np.isin(parts, small), np.float32(0.0), moving) if small else moving
 
 
-def together(logit: NDArray[np.float32], moving: Hint) -> NDArray[np.float32]:
-    """The log odds without parts that are far from the largest one, or stand still while it moves."""
+def together(logit: NDArray[np.float32], hint: Hint, moving: Hint) -> NDArray[np.float32]:
+    """The log odds without parts far from the one hinted at, and parts that stand still while it moves."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats((logit > 0).astype(np.uint8), connectivity=8)
     if len(stats) <= 2:
         return logit
     areas = stats[1:, cv2.CC_STAT_AREA]
-    main = 1 + int(areas.argmax())
+    hinted = np.bincount(parts[(logit > 0) & (hint > 0)], minlength=len(stats))[1:]
+    main = 1 + int((hinted if hinted.any() else areas).argmax())
     away = cv2.distanceTransform((parts != main).astype(np.uint8), cv2.DIST_L2, 3)
-    reach = GAP * float(areas.max()) ** 0.5
+    reach = GAP * float(areas[main - 1]) ** 0.5
     kept = logit.copy()
     for part in range(1, len(stats)):
         mask = parts == part
@@ -255,7 +257,7 @@ class _Follower:
         # What moves widens the window: a limb that the mask has lost must be in it to be found again.
         around = (carried > 0) | (moving > SEEN_MOVING)
         hint = np.asarray(hint, np.float32)
-        logit = together(trusted(cut_out(after, hint, cutter, around), moving), moving)
+        logit = together(trusted(cut_out(after, hint, cutter, around), moving), hint, moving)
         area = float((logit > 0).sum())
         if area < LOST * self._area:
             # Out of sight: the place where it was fades.

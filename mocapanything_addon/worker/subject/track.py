@@ -25,6 +25,9 @@ REACH = 0.06
 RIVAL = 0.15
 """Area from which something else may claim pixels, share of the subject's: less is noise."""
 
+CRACK = 0.04
+"""Width of a gap within one moving thing, share of the image's shorter side."""
+
 GAP = 0.5
 """Gap between parts of the subject, at most, share of the root of its area."""
 
@@ -101,7 +104,7 @@ def _choose(
     for index in range(0, count, every):
         grey = _grey(frames[index])
         weight = _change(before, grey, likelihood, index - every, index)
-        parts, stats, centers = _parts(likelihood.logit(index) > 0)
+        parts, stats, centers = _parts(_joined(likelihood.logit(index) > 0))
         continued: list[tuple[_Candidate, NDArray[np.bool_]]] = []
         for part in range(1, len(stats)):
             area = int(stats[part, cv2.CC_STAT_AREA])
@@ -149,12 +152,13 @@ def _change(
 
 def _seed_labels(logit: NDArray[np.float32], center: tuple[float, float]) -> NDArray[np.uint8]:
     """Labels of the first frame: the part around the centre is the subject."""
-    parts, stats, centers = _parts(logit > 0)
-    labels = np.where(parts > 0, OTHER, 0).astype(np.uint8)
+    moving = logit > 0
+    parts, stats, centers = _parts(_joined(moving))
+    labels = np.where(moving, OTHER, 0).astype(np.uint8)
     large = [p for p in range(1, len(stats)) if stats[p, cv2.CC_STAT_AREA] >= LEAST_AREA * logit.size]
     if large:
         nearest = min(large, key=lambda p: float(np.hypot(*(centers[p] - center))))
-        labels[parts == nearest] = SUBJECT
+        labels[moving & (parts == nearest)] = SUBJECT
     return labels
 
 
@@ -235,6 +239,13 @@ def _together(mask: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.
     main = int(shared.argmax()) if shared.any() else 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     near = _distance(parts == main) < GAP * float(stats[main, cv2.CC_STAT_AREA]) ** 0.5
     return np.isin(parts, np.unique(parts[near & mask]))
+
+
+def _joined(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask with its narrow gaps closed: of a body that covers its own place, only pieces seem to move."""
+    size = max(3, round(min(mask.shape) * CRACK)) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0)
 
 
 def _parts(
