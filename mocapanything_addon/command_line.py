@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--fov", type=float, metavar="DEG", help="the camera's field of view across the longer image side")
     add("--mask", type=Path, metavar="VIDEO_OR_FOLDER", help="white where the subject is")
     add(
+        "--box",
+        type=_numbers,
+        metavar="L,T,R,B[,S]",
+        help="box around the subject, pixels of the video: left, top, right, bottom edge, at which second",
+    )
+    add(
         "--start-choice",
         type=int,
         default=1,
@@ -100,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
 def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
     """All of it; returns what was made, for the last message."""
     settings = CaptureSettings(
@@ -108,6 +118,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         end_seconds=options.end,
         fov_degrees=options.fov,
         mask=None if options.mask is None else str(options.mask),
+        box=options.box,
         use_networks=not options.no_networks,
         hold_contacts=not options.no_contacts,
         start_choice=options.start_choice,

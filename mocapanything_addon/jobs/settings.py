@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from math import isfinite
 
 from .errors import BadInputError
 
@@ -30,6 +32,10 @@ class CaptureSettings:
     """The camera's field of view across the longer side of the image; None: unknown."""
     mask: str | None = None
     """A video or folder of images, white where the subject is; None: find it."""
+    box: tuple[float, ...] | None = None
+    """Left, top, right, bottom edge of a box around the subject, pixels of the video, and as a fifth number
+    the moment in which it is there, seconds from the video's beginning (0 where it is left out); None: find
+    it. No effect with a mask."""
     use_networks: bool = True
     hold_contacts: bool = True
     """Hold feet still where they stand; no effect at the fast quality."""
@@ -48,6 +54,8 @@ class CaptureSettings:
             raise BadInputError("The end time must lie after the start time.", code="bad_range")
         if self.fov_degrees is not None and not 1.0 <= self.fov_degrees <= 170.0:
             raise BadInputError("The field of view must lie between 1 and 170 degrees.", code="bad_fov")
+        if self.box is not None:
+            object.__setattr__(self, "box", _checked_box(self.box))
         if self.start_choice < 1:
             raise BadInputError(
                 f"There is no start pose {self.start_choice}: they are numbered from 1, the best.",
@@ -66,3 +74,27 @@ class CaptureSettings:
                 f"Unknown settings: {', '.join(sorted(unknown))}. Known: {known}.", code="bad_settings"
             )
         return cls(**values)  # type: ignore[arg-type]
+
+
+def _checked_box(values: Sequence[float]) -> tuple[float, ...]:
+    """The box with its moment: five numbers.
+
+    Raises:
+        BadInputError: ``bad_box``.
+    """
+    box = tuple(float(v) for v in values)
+    if len(box) == 4:
+        box = (*box, 0.0)
+    if (
+        len(box) != 5
+        or not all(map(isfinite, box))
+        or not (box[0] < box[2] and box[1] < box[3])
+        or box[4] < 0
+    ):
+        raise BadInputError(
+            "The box around the subject must be LEFT,TOP,RIGHT,BOTTOM in pixels of the video, the left edge "
+            "before the right one and the top above the bottom.",
+            "A fifth number may name its moment in seconds.",
+            code="bad_box",
+        )
+    return box

@@ -30,6 +30,7 @@ def request_of_all() -> Request:
         end_seconds=2.0,
         fov_degrees=40.0,
         mask="/masks/ä",
+        box=(10.0, 20.0, 110.0, 90.5, 1.25),
         use_networks=False,
         hold_contacts=False,
         start_choice=3,
@@ -190,3 +191,10 @@ def test_view_whose_image_is_gone(tmp_path: Path) -> None:
     (tmp_path / "views" / "view_1.png").unlink()
     with pytest.raises(CaptureError, match=r"view_1\.png is missing"):
         ReferenceViews.load(tmp_path / "views")
+
+
+def test_a_box_has_its_edges_in_order() -> None:
+    for box in ((1, 2, 3), (5, 2, 3, 4), (1, 4, 3, 2), (1, 2, 3, 4, -1), (1, 2, 3, float("nan"))):
+        with pytest.raises(BadInputError, match="LEFT,TOP,RIGHT,BOTTOM"):
+            CaptureSettings(box=box)
+    assert CaptureSettings(box=[1, 2, 3, 4]).box == (1.0, 2.0, 3.0, 4.0, 0.0)

@@ -13,7 +13,6 @@ from video_files import creature, texture, write_video
 from mocapanything_addon.fit.clip import SubjectClip
 from mocapanything_addon.jobs.errors import BadInputError, CancelledError
 from mocapanything_addon.jobs.settings import CaptureSettings
-from mocapanything_addon.worker.subject.box import SubjectBox
 from mocapanything_addon.worker.subject.clip import make_clip
 from mocapanything_addon.worker.subject.window import cut_window
 
@@ -162,8 +161,7 @@ def test_box_says_which_of_two(tmp_path):
     path = write_video(tmp_path / "a.mp4", images)
     left_alone, _ = capture(path, tmp_path / "one")
     assert np.mean(overlaps(left_alone, masks)) > 0.7
-    box = SubjectBox(165, 15, 215, 55, time=0.0)
-    chosen, _ = capture(path, tmp_path / "two", box=box)
+    chosen, _ = capture(path, tmp_path / "two", CaptureSettings(box=(165, 15, 215, 55)))
     assert np.mean(overlaps(chosen, others)) > 0.7
 
 

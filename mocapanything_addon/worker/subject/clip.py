@@ -78,7 +78,6 @@ def make_clip(
     progress: Progress,
     *,
     size: int = 256,
-    box: SubjectBox | None = None,
 ) -> tuple[SubjectClip, list[str]]:
     """Find the subject of a video and cut it out.
 
@@ -89,12 +88,11 @@ def make_clip(
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range and mask are used.
+        settings: Range, mask and box are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
         size: Pixels a side of the square windows.
-        box: The subject, if the user has pointed at it.
 
     Returns:
         The clip, and sentences about what the user should know.
@@ -111,6 +109,7 @@ def make_clip(
         if survey.has_masks:
             masks, boxes = _ReadMasks(settings.mask, survey.info), np.array(survey.boxes)
         else:
+            box = None if settings.box is None else SubjectBox(*settings.box)
             masks, boxes = _find(survey, scratch, progress, box, warnings)
         seen = np.isfinite(boxes[:, 0]).mean()
         if seen == 0:
