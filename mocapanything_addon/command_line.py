@@ -107,7 +107,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} must be numbers with commas between them") from None
 
 
 def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,9 +41,7 @@ class SubjectClip:
         return len(self.times)
 
     def own_pixels(self, frame: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Source pixels (..., 2) as pixels of the frame's own image."""
+        """Source pixels (h, w, 2) as pixels of the frame's own image."""
         if self.to_frame is None:
             return points
-        h = self.to_frame[frame]
-        moved = points @ h[:, :2].T + h[:, 2]
-        return np.asarray(moved[..., :2] / moved[..., 2:], np.float64)
+        return np.asarray(cv2.perspectiveTransform(points, self.to_frame[frame]), np.float64)

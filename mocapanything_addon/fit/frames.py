@@ -17,6 +17,7 @@ from .crop import Crop
 from .evidence.contour import Contour, trace
 from .mask_edges import Profile, edge_profile, edge_support, mask_offset, with_losses, without_offset
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 WINDOW_SIZE = 224
@@ -53,7 +54,7 @@ class Frames:
         self.size = size
         self.count = clip.frame_count
         self._offsets: dict[int, float] = {}
-        self._mended: OrderedDict[tuple[int, int], NDArray[np.bool_]] = OrderedDict()
+        self._mended: OrderedDict[int, NDArray[np.bool_]] = OrderedDict()
         self._usual_edges = self._profile_of_clip()
         self.boxes = np.array([self._box(t) for t in range(self.count)]).reshape(-1, 4)
         self.has_subject: NDArray[np.bool_] = np.isfinite(self.boxes).all(1)
@@ -165,9 +166,9 @@ class Frames:
         offset = self.offset(frame)
         if offset == 0.0:
             return given
-        if (frame, 0) not in self._mended:
-            _remember(self._mended, (frame, 0), without_offset(given, offset))
-        return self._mended[frame, 0]
+        if frame not in self._mended:
+            _remember(self._mended, frame, without_offset(given, offset))
+        return self._mended[frame]
 
     def _grey(self, frame: int) -> NDArray[np.uint8]:
         color = np.ascontiguousarray(self.clip.color[frame])
@@ -253,7 +254,7 @@ def _fill(boxes: NDArray[np.float64], clip: SubjectClip) -> NDArray[np.float64]:
     return np.stack([np.interp(np.arange(len(boxes)), known, boxes[known, k]) for k in range(4)], axis=1)
 
 
-def _remember(cache: OrderedDict[tuple[int, int], Value], key: tuple[int, int], value: Value) -> None:
+def _remember(cache: OrderedDict[Key, Value], key: Key, value: Value) -> None:
     cache[key] = value
     while len(cache) > CACHED_FRAMES:
         cache.popitem(last=False)

@@ -39,16 +39,13 @@ def test_what_stands_still_in_the_scene_stands_still_in_the_plane() -> None:
     assert plane is not None
     assert plane[7] == pytest.approx(np.eye(3), abs=1e-9)
     points = np.array([[100.0, 60.0], [200.0, 120.0]])
-    source = (points + 0.5) * FACTOR - 0.5
     at_reference = (_moved(turns[7], points) + 0.5) * FACTOR - 0.5
     for t in range(15):
         own = (_moved(turns[t], points) + 0.5) * FACTOR - 0.5
         assert _moved(plane[t], at_reference) == pytest.approx(own, abs=1e-6)
-    assert not np.allclose(source, at_reference)
 
 
 def test_a_camera_that_turns_all_round_is_unrolled() -> None:
-    turns = np.stack([_turned(0.0)] * 1)
     steps = [np.eye(3)]
     for _ in range(60):
         steps.append(_turned(0.05) @ steps[-1])
