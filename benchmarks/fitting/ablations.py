@@ -19,8 +19,8 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-def _as_it_is(problem: Any, found: Any, *_: Any) -> Any:
-    return found
+def _as_it_was(problem: Any, motion: Any, cost: Any, *_: Any, **__: Any) -> Any:
+    return motion, cost
 
 
 def _as_found(problem: Any, found: Any, *_: Any) -> Any:
@@ -40,7 +40,8 @@ REPLACED: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "flow": tuple((module, "FLOW_WEIGHT", 0.0) for module in (track, whole_clip, exchange, fit)),
     "silhouette": ((sight, "silhouette_observations", _nothing),),
     "shape": ((fit, "find_shape", _as_found),),
-    "exchange": ((fit, "undo_exchanges", _as_it_is),),
+    "exchange": ((fit, "undo_exchanges", _as_it_was),),
+    "other ways": ((fit, "revise", _as_it_was),),
     "patches": ((flow, "follow_patches", _where_the_dense_flow_leads),),
     "lost frames": ((fit, "recall_lost_frames", _nothing),),
     "own mean": ((settle, "about_own_mean", _expected_as_it_is),),

@@ -85,6 +85,8 @@ CONDITIONS = (
     Condition("without expected pose", without="expected pose"),
     Condition("without average pose", without="average pose"),
     Condition("without exchange", without="exchange"),
+    Condition("without other ways", without="other ways"),
+    Condition("no other clips, without other ways", own_poses=False, without="other ways"),
     Condition("without shape", without="shape"),
     Condition("without patches", without="patches"),
     Condition("without lost frames", without="lost frames"),

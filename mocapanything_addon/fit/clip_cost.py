@@ -44,9 +44,9 @@ class ClipCost:
 
 
 def clip_cost(
-    problem: Problem, motion: Motion, progress: Progress, *, stage: str, flow_weight: float
+    problem: Problem, motion: Motion, progress: Progress, *, stage: str, flow_weight: float, first: int = 0
 ) -> ClipCost:
-    """Judge a motion of all frames of the clip.
+    """Judge a motion of all frames of the clip, or of some.
 
     Args:
         problem: The capture.
@@ -54,6 +54,7 @@ def clip_cost(
         progress: Told a few times a second, as ``stage``.
         stage: Whose work this is.
         flow_weight: Of all points of one pair of frames.
+        first: The clip's frame that is the motion's first.
     """
     problem = replace(problem, outline_samples=OUTLINE_SAMPLES, rng=np.random.default_rng(SEED))
     body, count = problem.body, motion.frame_count
@@ -63,14 +64,16 @@ def clip_cost(
     before: Sight | None = None
     for t in range(count):
         progress(stage, t, count)
-        sight = look(problem, body.skin.at(state, t), t, sigma=SIGMA)
+        frame = first + t
+        sight = look(problem, body.skin.at(state, t), frame, sigma=SIGMA)
         overlap[t] = sight.overlap
         if sight.silhouette is not None:
-            silhouette[t] = sum(term.cost(state) for term in place_terms(problem, [(t, t, sight.silhouette)]))
-        elif problem.frames.has_subject[t]:
+            seen = place_terms(problem, [(t, frame, sight.silhouette)])
+            silhouette[t] = sum(term.cost(state) for term in seen)
+        elif problem.frames.has_subject[frame]:
             silhouette[t] = MISSING_SILHOUETTE
         if before is not None:
-            flow[t - 1] = _flow_cost(problem, state, before, sight, flow_weight)
+            flow[t - 1] = _flow_cost(problem, state, before, sight, flow_weight, first)
         before = sight
     expected = problem.expected.costs(motion, body.skeleton.moving[1:])
     return ClipCost(silhouette, flow, expected, overlap)
@@ -90,9 +93,9 @@ def frame_cost(problem: Problem, motion: Motion, frame: int) -> float:
     return sum(term.cost(state) for term in terms)
 
 
-def _flow_cost(problem: Problem, state: State, here: Sight, there: Sight, weight: float) -> float:
+def _flow_cost(problem: Problem, state: State, here: Sight, there: Sight, weight: float, first: int) -> float:
     """Of what moves between two frames."""
     if not len(here.points) or not problem.frames.has_subject[there.frame]:
         return 0.0
-    seen = motion_between(problem, state, here, there.frame, there.frame, total_weight=weight)
-    return sum(term.cost(state) for term in motion_terms(problem, [seen], 0))
+    seen = motion_between(problem, state, here, there.frame, there.frame - first, total_weight=weight)
+    return sum(term.cost(state) for term in motion_terms(problem, [seen], first))

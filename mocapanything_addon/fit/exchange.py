@@ -2,12 +2,9 @@
 """Legs that traded places: found and undone.
 
 Left and right legs look alike, and in a side view they cross. Where the tracker took one for the other, the
-same
-motion with the two exchanged explains the clip better from there on. Every pair of limbs is exchanged over
-the whole
-clip, the clip solved again, and then, frame by frame, the cheaper of the two versions is kept, changing over
-only
-where both limbs look alike (dynamic programming).
+same motion with the two exchanged explains the clip better from there on. Every pair of limbs is exchanged
+over the whole clip, the clip solved again, and then, frame by frame, the cheaper of the two versions is kept,
+changing over only where both limbs look alike (dynamic programming).
 """
 
 from __future__ import annotations
@@ -27,7 +24,6 @@ from .clip_cost import ClipCost, clip_cost
 from .combine import cheapest_mix
 from .limbs import LimbPair, limb_pairs
 from .problem import Problem, Progress
-from .track import Track
 from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 STAGE = "left and right"
@@ -92,33 +88,38 @@ def _exchanged_in_image(
     return motion
 
 
-def undo_exchanges(problem: Problem, track: Track, cost: ClipCost, progress: Progress) -> Track:
+def undo_exchanges(
+    problem: Problem, motion: Motion, cost: ClipCost, progress: Progress
+) -> tuple[Motion, ClipCost]:
     """Trade the limbs of every set of pairs, in the whole clip or parts of it; keep what explains the clip
     better.
 
     Args:
         problem: The capture.
-        track: The fitted motion.
+        motion: The fitted motion.
         cost: What it costs, with the flow weighted as over the whole clip.
         progress: Told several times a second.
+
+    Returns:
+        The better motion and its cost, or the given ones.
     """
     body = problem.body
     pairs = limb_pairs(body)[:MOST_PAIRS]
-    if not pairs or track.motion.frame_count < 2:
-        return track
-    versions, costs, mixed = [track.motion], [cost], track.motion
+    if not pairs or motion.frame_count < 2:
+        return motion, cost
+    versions, costs, mixed = [motion], [cost], motion
     for count in range(1, len(pairs) + 1):
         for chosen in combinations(pairs, count):
-            other = exchanged_in_image(problem, track.motion, chosen, progress)
+            other = exchanged_in_image(problem, motion, chosen, progress)
             versions.append(solve_whole_clip(problem, other, progress, rounds=ROUNDS))
             costs.append(_cost(problem, versions[-1], progress))
         mixed = cheapest_mix(body, versions, costs)
         # Where no pair alone is better traded, neither are several at once.
-        if np.array_equal(mixed.local_rotations, track.motion.local_rotations):
-            return track
+        if np.array_equal(mixed.local_rotations, motion.local_rotations):
+            return motion, cost
     candidate = solve_whole_clip(problem, mixed, progress, rounds=ROUNDS)
     reached = _cost(problem, candidate, progress)
-    return Track(candidate, reached.overlap) if reached.total < CLEARLY_BETTER * cost.total else track
+    return (candidate, reached) if reached.total < CLEARLY_BETTER * cost.total else (motion, cost)
 
 
 def _cost(problem: Problem, motion: Motion, progress: Progress) -> ClipCost:

@@ -33,6 +33,7 @@ from .prior import PosePrior
 from .problem import Problem, Progress
 from .recall import recall_lost_frames
 from .retarget import retargeted
+from .revise import revise
 from .start import in_world_of_best, is_uncertain, search_start
 from .start_choice import distinct_starts
 from .start_poses import start_poses
@@ -42,10 +43,10 @@ from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 TRACKED_RATE = 12.0
 """Frames a second that the fast quality follows; the rest is interpolated."""
-TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 3, Quality.BEST: 5}
+TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 2, Quality.BEST: 5}
 ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
-FEWEST_ROUNDS = 3
-"""After lost frames were found: the rest of the clip is solved already."""
+PASSES = {Quality.FAST: 0, Quality.STANDARD: 3, Quality.BEST: 6}
+"""Of other ways through what is explained badly, at most."""
 RIVAL = 0.05
 """A heading this much less likely than the best is not worth tracking."""
 POOR_OVERLAP = 0.6
@@ -236,8 +237,8 @@ def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
 
 
 def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> tuple[Problem, Track]:
-    """Solve the whole clip, find lost frames again, undo exchanged limbs and find the build of the filmed
-    creature, as far as the quality asks for it.
+    """Solve the whole clip, undo exchanged limbs, try other ways through what is explained badly, and find
+    the build of the filmed creature, as far as the quality asks for it.
 
     The body of the problem that comes back may be built otherwise than the rig, see retarget.py.
     """
@@ -246,16 +247,9 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
         return problem, found
     motion = solve_whole_clip(problem, found.motion, progress, rounds=rounds)
     cost = _cost(problem, motion, progress)
-    recalled = recall_lost_frames(problem, [motion], [cost], progress)
-    if recalled is not None:
-        other = _cost(problem, recalled, progress)
-        mixed = cheapest_mix(problem.body, [motion, recalled], [cost, other])
-        again = solve_whole_clip(problem, mixed, progress, rounds=max(FEWEST_ROUNDS, rounds // 2))
-        other = _cost(problem, again, progress)
-        if other.total < cost.total:
-            motion, cost = again, other
-    found = undo_exchanges(problem, Track(motion, cost.overlap), cost, progress)
-    return find_shape(problem, found, progress)
+    motion, cost = undo_exchanges(problem, motion, cost, progress)
+    motion, cost = revise(problem, motion, cost, progress, passes=PASSES[quality])
+    return find_shape(problem, Track(motion, cost.overlap), progress)
 
 
 def _cost(problem: Problem, motion: Motion, progress: Progress) -> ClipCost:

@@ -132,7 +132,14 @@ def _met(
 
 
 def follow(
-    problem: Problem, sight: Sight, guess: Motion, frame: int, seconds: float, steps: int
+    problem: Problem,
+    sight: Sight,
+    guess: Motion,
+    frame: int,
+    seconds: float,
+    steps: int,
+    *,
+    stiffer: float = STIFFER,
 ) -> tuple[Motion, Sight]:
     """One frame on: first with the flow alone, then with the outline too.
 
@@ -143,13 +150,14 @@ def follow(
         frame: The clip's frame.
         seconds: Since the frame before.
         steps: Looks.
+        stiffer: Factor on the pull to the expected pose.
     """
     body, frames = problem.body, problem.frames
     if not frames.has_subject[frame]:
         return guess, look_at(problem, guess, frame)
     standing: list[Term] = [
         *near_terms(problem, guess, seconds),
-        *expected_pose_terms(problem, np.array([frame]), stiffer=STIFFER),
+        *expected_pose_terms(problem, np.array([frame]), stiffer=stiffer),
     ]
     state = State(body.skeleton, inside_limits(body.skeleton, guess))
     if len(sight.points):
@@ -167,7 +175,7 @@ def follow(
         if overlap > seen.overlap:
             # The flow led astray, or there was none: what it says of this frame is worthless.
             near = near_terms(problem, aligned, seconds)
-            standing = [*near, *expected_pose_terms(problem, np.array([frame]), stiffer=STIFFER)]
+            standing = [*near, *expected_pose_terms(problem, np.array([frame]), stiffer=stiffer)]
             state = State(body.skeleton, inside_limits(body.skeleton, aligned))
             seen = look_from(problem, state, frame, sigma=WIDE)
     for i in range(steps):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ik.kinematics import State
 from ..ik.limits.ranges import inside_limits
@@ -34,6 +35,8 @@ FLOW_WEIGHT = 60.0
 LONGEST_WINDOW = 150
 OVERLAP = 16
 """Frames that two windows share; the first half of them keeps what the earlier window found."""
+HELD = 2
+"""Frames either side of some frames that are solved alone: so many does an acceleration reach."""
 MOST_VALUES = 1 << 24
 """Numbers in one array of a window's system (P^2 a frame), 128 MB."""
 
@@ -79,12 +82,31 @@ def solve_whole_clip(
     done = 0
     for first, last, kept in windows:
         part = result[first:last]
+        held = np.arange(last - first) < kept
         for number in range(rounds):
             sigma = WIDE if number < rounds // 3 else NARROW
-            part = _round(problem, part, first, number, sigma, kept, contacts, progress, (done, total))
+            part = _round(problem, part, first, number, sigma, held, contacts, progress, (done, total))
             done += last - first
         result.root_translation[first + kept : last] = part.root_translation[kept:]
         result.local_rotations[first + kept : last] = part.local_rotations[kept:]
+    return result
+
+
+def solve_some_frames(
+    problem: Problem, motion: Motion, first: int, last: int, progress: Progress, *, rounds: int
+) -> Motion:
+    """Improve frames ``first`` to ``last - 1`` of a motion of all frames such that they go on from their
+    neighbours, which stay as they are."""
+    start, end = max(first - HELD, 0), min(last + HELD, motion.frame_count)
+    frames = np.arange(start, end)
+    held = (frames < first) | (frames >= last)
+    part = inside_limits(problem.body.skeleton, motion[start:end])
+    for number in range(rounds):
+        at = number * len(frames), rounds * len(frames)
+        part = _round(problem, part, start, number, NARROW, held, (), progress, at)
+    result = motion.copy()
+    result.root_translation[first:last] = part.root_translation[first - start : last - start]
+    result.local_rotations[first:last] = part.local_rotations[first - start : last - start]
     return result
 
 
@@ -94,12 +116,12 @@ def _round(
     first: int,
     number: int,
     sigma: float,
-    kept: int,
+    held: NDArray[np.bool_],
     contacts: Sequence[Contact],
     progress: Progress,
     at: tuple[int, int],
 ) -> Motion:
-    """Look at every frame of a window, then one step for all of them."""
+    """Look at every frame of a window, then one step for all that are not ``held``."""
     body = problem.body
     count = motion.frame_count
     frames = np.arange(first, first + count)
@@ -117,9 +139,8 @@ def _round(
         *smooth_terms(problem, frames),
         *contact_terms(problem, contacts, frames),
     ]
-    held = np.zeros((count, body.skeleton.parameter_count), bool)
-    held[:kept] = True
-    return step_from(state, terms, held=held)[0]
+    unknowns = np.repeat(held[:, None], body.skeleton.parameter_count, axis=1)
+    return step_from(state, terms, held=unknowns)[0]
 
 
 def _flows(

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Other ways through some frames of a motion: guesses for :mod:`.revise` to judge.
+
+Each way is one function, and leads to a motion near which the solver may find a better one: tracked again
+from either side, straight across, or begun in the midst of the frames with a pose known from elsewhere, with
+limbs known from elsewhere, with a limb mirrored in depth, or with lost limbs brought back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ik import rotations
+from ..ik.kinematics import forward
+from ..ik.motion import Motion
+from ..ik.solve import step
+from ..ik.terms.joint_positions import JointPositions
+from .align import align
+from .body import Body
+from .frame_fit import fit_frame, look_at
+from .lost_limbs import limb_chains
+from .problem import Problem
+from .start_poses import passing_poses, sampled_own_poses, start_poses
+from .track import MOMENTUM, STIFFER, follow, turned_on
+
+OWN_POSES = 40
+"""Of the rig's Actions."""
+FOLLOW_STEPS, SEED_STEPS, FLIP_STEPS = 3, 5, 5
+SAME = 0.1
+"""Radians: where no joint is farther from where it was, the ways have met."""
+ALL_JOINTS, EACH_LIMB = 0.3, 0.4
+"""How often all joints go straight across, and, where not all do, each limb."""
+FLIP_SIGMA = 0.01
+"""Body sizes that the joints of a mirrored limb may be off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Frames ``first`` to ``last - 1`` of a motion that may be better otherwise."""
+
+    problem: Problem
+    motion: Motion
+    """All frames of the clip."""
+    first: int
+    last: int
+    cost: NDArray[np.float64]
+    """(last - first,) how badly the motion explains them."""
+    known: NDArray[np.float64]
+    """(N, J, 3, 3) poses that the body may be in."""
+
+    def drawn_frame(self, rng: np.random.Generator) -> int:
+        """One of the frames, the more likely the worse it is explained."""
+        return int(rng.choice(np.arange(self.first, self.last), p=self.cost / self.cost.sum()))
+
+    def drawn_pose(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """(J, 3, 3) one of the known poses."""
+        return np.asarray(self.known[rng.integers(len(self.known))])
+
+
+Way = Callable[[Stretch, np.random.Generator, Callable[[], None]], Motion | None]
+"""Gives a motion of all frames, changed within the stretch; None where there is no such way. The last
+argument is called several times a second."""
+
+
+def known_poses(body: Body, motion: Motion, cost: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, J, 3, 3) poses that bodies take, that the rig's own Actions show, and of the better half of a
+    motion's frames by their cost (T,); all mirrored too."""
+    drawn = [*start_poses(body), *passing_poses(body), *sampled_own_poses(body, OWN_POSES)]
+    good = motion.local_rotations[np.argsort(cost)[: (len(cost) + 1) // 2]]
+    poses = np.concatenate([np.stack([pose.local_rotations for pose in drawn]), good])
+    if body.symmetry is None:
+        return poses
+    return np.concatenate([poses, body.symmetry.mirror_rotations(poses)])
+
+
+def from_before(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+    """Tracked again from the frame before."""
+    return _tracked_from(stretch, stretch.first - 1, rng, alive)
+
+
+def from_behind(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+    """Tracked again, backwards from the frame behind."""
+    return _tracked_from(stretch, stretch.last, rng, alive)
+
+
+def straight_across(stretch: Stretch, rng: np.random.Generator, _: Callable[[], None]) -> Motion | None:
+    """All joints, or some limbs, from the pose before to the one behind on the shortest way."""
+    before, behind = stretch.first - 1, stretch.last
+    if before < 0 or behind == stretch.motion.frame_count:
+        return None
+    body, motion = stretch.problem.body, stretch.motion.copy()
+    joints = np.arange(body.skeleton.joint_count)
+    limbs = _limbs(body)
+    if limbs and rng.random() > ALL_JOINTS:
+        some = [limb for limb in limbs if rng.random() < EACH_LIMB]
+        joints = np.concatenate(some or [limbs[rng.integers(len(limbs))]])
+    share = (np.arange(stretch.first, stretch.last) - before) / (behind - before)
+    start, end = motion.local_rotations[before, joints], motion.local_rotations[behind, joints]
+    turn = rotations.log(np.swapaxes(start, -1, -2) @ end)
+    motion.local_rotations[stretch.first : stretch.last, joints] = start @ rotations.exp(
+        share[:, None, None] * turn
+    )
+    return motion
+
+
+def with_known_pose(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+    """Begun in one frame with a pose known from elsewhere, facing as the body does."""
+    problem, frame = stretch.problem, stretch.drawn_frame(rng)
+    local = stretch.drawn_pose(rng).copy()
+    root = problem.body.skeleton.root
+    local[root] = stretch.motion.local_rotations[frame, root]
+    laid, _ = align(problem, Motion(np.zeros((1, 3)), local[None]), frame)
+    return _begun_with(stretch, laid, frame, rng, alive)
+
+
+def with_known_limbs(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+    """Begun in one frame with one or two limbs as known from elsewhere."""
+    limbs = _limbs(stretch.problem.body)
+    if not limbs:
+        return None
+    frame = stretch.drawn_frame(rng)
+    pose = stretch.motion[frame : frame + 1].copy()
+    for _ in range(rng.integers(1, 3)):
+        limb = limbs[rng.integers(len(limbs))]
+        pose.local_rotations[0, limb] = stretch.drawn_pose(rng)[limb]
+    return _begun_with(stretch, pose, frame, rng, alive)
+
+
+def with_lost_limbs(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+    """Begun in one frame as it is, its lost limbs brought back."""
+    frame = stretch.drawn_frame(rng)
+    return _begun_with(stretch, stretch.motion[frame : frame + 1], frame, rng, alive)
+
+
+def mirrored_in_depth(stretch: Stretch, rng: np.random.Generator, _: Callable[[], None]) -> Motion | None:
+    """A limb that points as far away from the camera as it pointed towards it, or the other way round, which
+    looks almost the same (C. Sminchisescu and B. Triggs, "Kinematic jump processes for monocular 3D human
+    tracking", 2003)."""
+    body, camera = stretch.problem.body, stretch.problem.camera
+    chains = limb_chains(body)
+    if not chains:
+        return None
+    skeleton, top = body.skeleton, int(chains[rng.integers(len(chains))][0])
+    limb = np.flatnonzero(skeleton.is_ancestor[top])
+    part = stretch.motion[stretch.first : stretch.last]
+    places = forward(skeleton, part).positions
+    away = places[:, top] - camera.position
+    away /= np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-9)
+    depth = np.einsum("tjd,td->tj", places[:, limb] - places[:, None, top], away)
+    targets, weights = places.copy(), np.zeros(places.shape[:2])
+    targets[:, limb] -= 2.0 * depth[..., None] * away[:, None]
+    weights[:, limb] = 1.0
+    free = np.zeros(skeleton.joint_count, bool)
+    free[limb] = True
+    free[skeleton.root] = False
+    held = np.ones(skeleton.parameter_count, bool)
+    held[skeleton.rotation_parameters] = np.repeat(~free[skeleton.moving], 3)
+    frames = np.arange(stretch.first, stretch.last)
+    terms = [
+        JointPositions(targets, weights, FLIP_SIGMA * body.size),
+        stretch.problem.expected.term(frames, skeleton.moving[1:]),
+    ]
+    for _step in range(FLIP_STEPS):
+        part, _report = step(skeleton, part, terms, held=np.tile(held, (part.frame_count, 1)))
+    motion = stretch.motion.copy()
+    motion.local_rotations[stretch.first : stretch.last] = part.local_rotations
+    return motion
+
+
+WAYS: tuple[Way, ...] = (
+    from_before,
+    from_behind,
+    straight_across,
+    with_known_pose,
+    with_known_limbs,
+    with_lost_limbs,
+    mirrored_in_depth,
+)
+
+
+def _limbs(body: Body) -> list[NDArray[np.intp]]:
+    """Joints of every limb that turn."""
+    skeleton = body.skeleton
+    return [
+        np.intersect1d(np.flatnonzero(skeleton.is_ancestor[chain[0]]), skeleton.moving)
+        for chain in limb_chains(body)
+    ]
+
+
+def _tracked_from(
+    stretch: Stretch, frame: int, rng: np.random.Generator, alive: Callable[[], None]
+) -> Motion | None:
+    if not 0 <= frame < stretch.motion.frame_count:
+        return None
+    return _tracked(stretch, stretch.motion[frame : frame + 1], frame, rng, alive)
+
+
+def _begun_with(
+    stretch: Stretch, pose: Motion, frame: int, rng: np.random.Generator, alive: Callable[[], None]
+) -> Motion:
+    alive()
+    fitted = fit_frame(stretch.problem, pose, frame, steps=SEED_STEPS)
+    return _tracked(stretch, fitted, frame, rng, alive)
+
+
+def _tracked(
+    stretch: Stretch, pose: Motion, frame: int, rng: np.random.Generator, alive: Callable[[], None]
+) -> Motion:
+    """From a pose in a frame to both ends of the stretch, or until it meets the motion as it was.
+
+    Whether the body goes on as it moved, and how firmly it is held by what is expected, is drawn by chance:
+    no choice is right everywhere.
+    """
+    problem, motion = stretch.problem, stretch.motion.copy()
+    momentum, stiffer = rng.choice([0.0, MOMENTUM]), float(rng.choice([1.0, STIFFER]))
+    motion.root_translation[frame] = pose.root_translation[0]
+    motion.local_rotations[frame] = pose.local_rotations[0]
+    for way in (range(frame + 1, stretch.last), range(frame - 1, stretch.first - 1, -1)):
+        here, before, previous = pose, None, frame
+        sight = look_at(problem, here, frame)
+        for t in way:
+            alive()
+            guess = here if before is None else turned_on(here, before, momentum)
+            seconds = problem.seconds(previous, t)
+            moved, sight = follow(problem, sight, guess, t, seconds, FOLLOW_STEPS, stiffer=stiffer)
+            apart = rotations.angle_between(moved.local_rotations[0], motion.local_rotations[t]).max()
+            motion.root_translation[t] = moved.root_translation[0]
+            motion.local_rotations[t] = moved.local_rotations[0]
+            here, before, previous = moved, here, t
+            if apart < SAME:
+                break
+    return motion

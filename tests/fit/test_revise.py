@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames that a motion explains badly are tried in other ways, and nothing gets worse by it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mocapanything_addon.fit.clip_cost import ClipCost, clip_cost
+from mocapanything_addon.fit.fit import prepare
+from mocapanything_addon.fit.other_ways import (
+    WAYS,
+    Stretch,
+    from_before,
+    from_behind,
+    known_poses,
+    mirrored_in_depth,
+    straight_across,
+)
+from mocapanything_addon.fit.problem import Problem
+from mocapanything_addon.fit.revise import AROUND, costly_stretches, frame_costs, revise
+from mocapanything_addon.fit.whole_clip import FLOW_WEIGHT, solve_some_frames
+from mocapanything_addon.ik import rotations
+from mocapanything_addon.ik.kinematics import forward
+from mocapanything_addon.ik.motion import Motion
+from tests.fit.filmed_tubes import camera_at, film, long_necked_rig, standing
+
+RIG = long_necked_rig()
+FRAMES = 26
+UPPER = [3, 6, 9, 12]
+CAMERA = camera_at(0.15)
+WRONG = slice(13, 18)
+
+
+def ignored(*_: object) -> None:
+    """No one is told."""
+
+
+def walking() -> Motion:
+    """Seen obliquely, legs swinging, the same every ten frames."""
+    motion = standing(RIG, np.full(FRAMES, np.radians(60.0)))
+    phase = np.arange(FRAMES) / 10.0 * 2.0 * np.pi
+    for number, joint in enumerate(UPPER):
+        angle = 0.55 * np.sin(phase + np.pi * (number in (1, 2)))
+        motion.local_rotations[:, joint] = rotations.exp(angle[:, None] * np.array([1.0, 0.0, 0.0]))
+    return motion
+
+
+def astray() -> Motion:
+    """Two legs and the neck are elsewhere for some frames: too far off for the outline to pull them back."""
+    motion = walking()
+    for joint, axis in ((3, [-2.2, 0.0, 0.0]), (12, [1.8, 0.0, 0.6]), (1, [0.0, 0.0, 1.2])):
+        motion.local_rotations[WRONG, joint] = (
+            rotations.exp(np.array(axis)) @ motion.local_rotations[WRONG, joint]
+        )
+    return motion
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    return prepare(RIG, film(RIG, walking(), CAMERA, frame_rate=24.0), camera=CAMERA)
+
+
+def cost_of(problem: Problem, motion: Motion) -> ClipCost:
+    return clip_cost(problem, motion, ignored, stage="test", flow_weight=FLOW_WEIGHT)
+
+
+def stretch_of(problem: Problem, motion: Motion) -> Stretch:
+    costs = frame_costs(cost_of(problem, motion))
+    return Stretch(
+        problem=problem,
+        motion=motion,
+        first=WRONG.start,
+        last=WRONG.stop,
+        cost=costs[WRONG],
+        known=known_poses(problem.body, motion, costs),
+    )
+
+
+def joints_off(problem: Problem, motion: Motion, frames: slice = WRONG) -> float:
+    """Mean, in body sizes."""
+    true, found = (forward(problem.body.skeleton, m).positions[frames] for m in (walking(), motion))
+    return float(np.linalg.norm(true - found, axis=-1).mean() / problem.body.size)
+
+
+def test_what_went_astray_is_found_again(problem: Problem) -> None:
+    motion = astray()
+    cost = cost_of(problem, motion)
+    revised, reached = revise(problem, motion, cost, ignored, passes=3)
+    assert reached.total < 0.5 * cost.total
+    assert reached.total == pytest.approx(cost_of(problem, revised).total)
+    assert joints_off(problem, revised) < 0.4 * joints_off(problem, motion)
+    first = min(first for first, _ in costly_stretches(cost)) - AROUND
+    assert revised.local_rotations[:first] == pytest.approx(motion.local_rotations[:first])
+
+
+def test_a_motion_that_explains_the_clip_stays_as_it_is(problem: Problem) -> None:
+    motion = walking()
+    cost = cost_of(problem, motion)
+    assert costly_stretches(cost) == []
+    revised, reached = revise(problem, motion, cost, ignored, passes=3)
+    assert revised is motion and reached is cost
+
+
+def test_long_stretches_are_taken_in_pieces() -> None:
+    silhouette = np.full(200, 20.0)
+    silhouette[[3, 5, 6]] = 90.0
+    silhouette[100:190] = 120.0
+    silhouette[30] = 500.0  # a single frame is no stretch
+    cost = ClipCost(silhouette, np.zeros(199), np.zeros(200), np.ones(200))
+    assert costly_stretches(cost) == [(2, 8), (99, 139), (139, 179), (179, 191)]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_ways_change_nothing_but_their_stretch(problem: Problem, way) -> None:
+    motion = astray()
+    before = motion.copy()
+    found = way(stretch_of(problem, motion), np.random.default_rng(3), ignored)
+    assert found is not None
+    assert motion.local_rotations == pytest.approx(before.local_rotations)
+    outside = np.r_[0 : WRONG.start, WRONG.stop : FRAMES]
+    assert found.local_rotations[outside] == pytest.approx(motion.local_rotations[outside])
+    assert np.abs(found.local_rotations[WRONG] - motion.local_rotations[WRONG]).max() > 1e-3
+
+
+def test_no_way_leads_on_from_beyond_the_clip(problem: Problem) -> None:
+    motion = walking()
+    costs = np.ones(FRAMES)
+    everything = Stretch(problem, motion, 0, FRAMES, costs, known_poses(problem.body, motion, costs))
+    rng = np.random.default_rng(0)
+    assert all(way(everything, rng, ignored) is None for way in (from_before, from_behind, straight_across))
+
+
+def test_a_limb_mirrored_in_depth_is_seen_where_it_was(problem: Problem) -> None:
+    motion = walking()
+    found = mirrored_in_depth(stretch_of(problem, motion), np.random.default_rng(1), ignored)
+    assert found is not None
+    before, after = (forward(problem.body.skeleton, m).positions[WRONG] for m in (motion, found))
+    in_image = np.linalg.norm(CAMERA.project(before) - CAMERA.project(after), axis=-1)
+    depth = np.abs(CAMERA.to_camera(before)[..., 2] - CAMERA.to_camera(after)[..., 2])
+    assert np.median(in_image) < 1.0
+    assert depth.max() > 0.1 * problem.body.size
+
+
+def test_some_frames_are_solved_and_their_neighbours_kept(problem: Problem) -> None:
+    rng = np.random.default_rng(2)
+    motion = walking()
+    motion.local_rotations[WRONG] = motion.local_rotations[WRONG] @ rotations.exp(
+        0.06 * rng.normal(size=(WRONG.stop - WRONG.start, RIG.joint_count, 3))
+    )
+    solved = solve_some_frames(problem, motion, WRONG.start, WRONG.stop, ignored, rounds=3)
+    outside = np.r_[0 : WRONG.start, WRONG.stop : FRAMES]
+    assert solved.local_rotations[outside] == pytest.approx(motion.local_rotations[outside])
+    assert joints_off(problem, solved) < 0.7 * joints_off(problem, motion)
