@@ -3,6 +3,7 @@
 
     python -m benchmarks.subject                                   # samples and drawn clips
     python -m benchmarks.subject --videos FOLDER --teacher FOLDER  # and real frames held out of training
+    python -m benchmarks.subject --scenes                          # crossings, hiding, leaving, panning, cuts
 
 Real frames are compared with a strong teacher (``python -m training teach``), drawn ones with the truth.
 """
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -25,9 +27,11 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
+from mocapanything_addon.fit.clip import SubjectClip  # noqa: E402
+from mocapanything_addon.fit.likeness import log_odds_of_likeness  # noqa: E402
 from mocapanything_addon.jobs.settings import CaptureSettings  # noqa: E402
 from mocapanything_addon.worker import video  # noqa: E402
-from mocapanything_addon.worker.subject.clip import make_clip  # noqa: E402
+from mocapanything_addon.worker.subject.clip import FoundSubject, make_clip  # noqa: E402
 from mocapanything_addon.worker.subject.window import scaled  # noqa: E402
 from samples.footage import Truth, write_video  # noqa: E402
 from samples.render import Photographer  # noqa: E402
@@ -40,12 +44,15 @@ from .fitting.clips import ClipSpec, load_clips  # noqa: E402
 from .fitting.filming import View, place_camera, posed_vertices  # noqa: E402
 from .fitting.subjects import make_subject  # noqa: E402
 from .masks.rivals import RIVALS, Rival  # noqa: E402
+from .masks.scenes import Scene, scenes  # noqa: E402
 from .masks.scores import boundary_score, overlap, part_meant  # noqa: E402
 from .report import Table  # noqa: E402
 
 CONTENT = Path(__file__).resolve().parents[1] / "samples" / "content"
 WORST = 12
 CLIP_FRAMES = 36
+SCENE_PAIRS = (("alpaca walk", "man jumps"), ("mage walk", "wolf walk"), ("trex run", "built human run"))
+"""Of clips.json: the creature that is meant, and another one."""
 Mask = NDArray[np.bool_]
 
 
@@ -78,9 +85,15 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--packs", type=Path, default=Path("data/packs"), help="folder of rig packs")
     parser.add_argument("--only", default="", help="names of clips, by commas")
+    parser.add_argument(
+        "--scenes", action="store_true", help="drawn scenes in which a subject is hard to keep"
+    )
     parser.add_argument("--rivals", action="store_true", help="other methods too")
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks/subject"))
     options = parser.parse_args(arguments)
+    if options.scenes:
+        measure_scenes(options)
+        return
     table = Table(
         "subject",
         "Masks",
@@ -146,22 +159,108 @@ def cut_by_product(clip: Clip) -> dict[int, Mask]:
     height, width = clip.masks[wanted[0]].shape
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        result, said = make_clip(clip.path, CaptureSettings(), Path(folder), lambda *progress: None)
-        for sentence in said:
+        subject = make_clip(clip.path, CaptureSettings(), Path(folder), lambda *progress: None)
+        result = subject.clip
+        for sentence in subject.warnings:
             print(f"{clip.name}: {sentence}", file=sys.stderr)
         times = [frame.time for frame in video.frames(clip.path)]
         first = times[0]
         for index in wanted:
             # A clip of several shots is captured in part; what is left out counts as not found.
             at = int(np.abs(result.times - (times[index] - first)).argmin())
-            mask = cv2.warpAffine(
-                np.asarray(result.mask[at]),
-                scaled(result.crops[at], width / result.width).affine_from_image(),
-                (width, height),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            )
-            found[index] = mask > 127
+            found[index] = whole_frame(result, at, width, height)
     return found
+
+
+def whole_frame(clip: SubjectClip, index: int, width: int, height: int) -> Mask:
+    """(height, width) a frame's mask in the frame's own pixels."""
+    matrix = np.eye(3)
+    matrix[:2] = scaled(clip.crops[index], width / clip.width).affine_from_image()
+    if clip.to_frame is not None:
+        shrunk = np.diag([width / clip.width, width / clip.width, 1.0])
+        matrix = matrix @ np.linalg.inv(shrunk @ clip.to_frame[index] @ np.linalg.inv(shrunk))
+    mask = cv2.warpPerspective(
+        np.asarray(clip.mask[index]), matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    return np.asarray(mask > 127)
+
+
+def measure_scenes(options: argparse.Namespace) -> None:
+    """Follow creatures through hard scenes; print and write the table."""
+    table = Table(
+        "scenes",
+        "Scenes in which a subject is hard to keep",
+        (
+            "scene",
+            "frames in view",
+            "kept",
+            "IoU",
+            "in view or not",
+            "cut off or not",
+            "candidates",
+            "chosen",
+        ),
+        note="Kept: of the frames with at least a third of the creature in view, in how many it is the one "
+        "that was cut out (IoU above 0.5); IoU: mean of those. Then, how many of all frames say rightly "
+        "whether it is in view, and whether the image's border cuts it off. Chosen: IoU of the creature that "
+        "was taken, in the frame where the candidates were compared.",
+    )
+    specs = {spec.name: spec for spec in load_clips("all")}
+    pairs = [(specs[a], specs[b]) for a, b in SCENE_PAIRS]
+    with tempfile.TemporaryDirectory() as scratch:
+        for spec, scene in scenes(pairs, options.packs, Path(scratch)):
+            rig = make_subject(spec, options.packs, 2).rig
+            with tempfile.TemporaryDirectory() as folder:
+                found = make_clip(
+                    scene.path,
+                    CaptureSettings(),
+                    Path(folder),
+                    lambda *progress: None,
+                    judge=partial(log_odds_of_likeness, rig),
+                )
+                add_scene(table, scene, found)
+            print(table.rows[-1], file=sys.stderr, flush=True)
+            table.write(options.out)
+    print(table.markdown())
+
+
+def add_scene(table: Table, scene: Scene, found: FoundSubject) -> None:
+    """One row."""
+    clip = found.clip
+    height, width = scene.masks[0].shape
+    count = len(scene.masks)
+    overlaps, in_view, cut = np.zeros(count), np.zeros(count, bool), np.zeros(count, bool)
+    for t in range(count):
+        # Shots are captured one at a time: the clip's frames are those of the scene's shot, or none.
+        if t >= clip.frame_count:
+            continue
+        mask = whole_frame(clip, t, width, height)
+        overlaps[t] = overlap(mask, scene.masks[t])
+        in_view[t], cut[t] = bool(mask.any()), bool(clip.cut_off[t].any())
+    judged = scene.shown > 1.0 / 3.0
+    kept = judged & (overlaps > 0.5)
+    certain = (scene.shown > 0.1) | (scene.shown == 0.0)
+    right_view = in_view == (scene.shown > 0.0)
+    visible = scene.shown > 0.1
+    right_cut = cut == scene.cut_off.any(axis=1)
+    table.add(
+        scene.name,
+        int(judged.sum()),
+        float(kept.sum() / judged.sum()),
+        float(overlaps[kept].mean()) if kept.any() else 0.0,
+        float(right_view[certain].mean()),
+        float(right_cut[visible].mean()),
+        len(found.candidates),
+        _chosen_overlap(scene, found, width, height),
+    )
+
+
+def _chosen_overlap(scene: Scene, found: FoundSubject, width: int, height: int) -> float:
+    if not found.candidates:
+        return float("nan")
+    best = found.candidates[0]
+    mask = cv2.resize(best.masks[0].astype(np.uint8) * 255, (width, height)) > 127
+    return overlap(mask, scene.masks[best.frame])
 
 
 def _rival(method: Rival) -> Callable[[Clip], dict[int, Mask]]:

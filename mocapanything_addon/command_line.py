@@ -87,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         help="box around the subject, pixels of the video: left, top, right, bottom edge, at which second",
     )
     add(
+        "--subject",
+        type=int,
+        default=1,
+        metavar="N",
+        help="the N-th creature of the report, where several move and the wrong one was taken",
+    )
+    add(
         "--start-choice",
         type=int,
         default=1,
@@ -124,6 +131,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         box=options.box,
         use_networks=not options.no_networks,
         hold_contacts=not options.no_contacts,
+        subject_choice=options.subject,
         start_choice=options.start_choice,
         refuse_unlike=not options.force,
         seed=options.seed,
@@ -258,14 +266,17 @@ def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.Ex
         shutil.copyfile(result.folder / picture, stack.enter_context(replacing_file(target)))
         return target.relative_to(report.parent).as_posix()
 
-    listed = result.report["starts"]
-    starts = [{**start, "picture": copied(start["picture"])} for start in listed]  # type: ignore[attr-defined]
+    def with_copies(listed: object) -> list[dict[str, object]]:
+        return [{**item, "picture": copied(item["picture"])} for item in listed]  # type: ignore[attr-defined]
+
+    starts = with_copies(result.report["starts"])
     plot = result.report["residual_plot"]
     verdict = result.report["verdict"]
     if isinstance(verdict, dict):  # its picture is that of the best start
         verdict = {**verdict, "picture": starts[0]["picture"]}
     return {
         **result.report,
+        "subjects": with_copies(result.report["subjects"]),
         "starts": starts,
         "verdict": verdict,
         "residual_plot": copied(plot) if isinstance(plot, str) else None,

@@ -17,6 +17,7 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
+    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -80,6 +81,32 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=path_options(),
     )
+    use_box: BoolProperty(
+        name="Box around the Subject",
+        description="Say where in the video the subject is, instead of having it found",
+    )
+    box: IntVectorProperty(
+        name="Box",
+        description="Left, top, right and bottom edge, in pixels of the video from its upper left corner",
+        size=4,
+        min=0,
+        default=(0, 0, 100, 100),
+    )
+    box_time: FloatProperty(
+        name="At",
+        description="Moment of the video in which the subject is in the box",
+        min=0.0,
+        step=10,
+        precision=2,
+        unit="TIME_ABSOLUTE",
+    )
+    subject_choice: IntProperty(
+        name="Subject",
+        description="Which of the creatures in the video is meant; 1 is the one most like the character. The "
+        "folder of the last capture has a picture of each, in subjects. No effect with a mask or a box",
+        min=1,
+        default=1,
+    )
     start_choice: IntProperty(
         name="Start Pose",
         description="The pose and heading that the capture begins with; 1 is the likeliest. If the character "
@@ -115,6 +142,8 @@ def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
         end_seconds=(properties.end or None) if properties.use_range else None,
         fov_degrees=math.degrees(properties.fov) if properties.use_fov else None,
         mask=properties.mask or None,
+        box=(*properties.box, properties.box_time) if properties.use_box else None,
+        subject_choice=properties.subject_choice,
         use_networks=properties.use_networks,
         hold_contacts=properties.hold_contacts,
         start_choice=properties.start_choice,
@@ -142,7 +171,11 @@ class MOCAPANYTHING_PG_status(bpy.types.PropertyGroup):
     seconds: FloatProperty(description="How long the capture took")
     confidence: FloatProperty(description="From 0, guessed, to 1, seen")
     outline_overlap: FloatProperty(description="From 0 to 1; negative where it was not measured")
-    start_choice: IntProperty(description="Number of the start pose that the last capture began with")
+    subject_choice: IntProperty(description="Number of the creature that was captured last", default=1)
+    subject_count: IntProperty(description="How many creatures there were; 0 where that is not known")
+    start_choice: IntProperty(
+        description="Number of the start pose that the last capture began with", default=1
+    )
     start_count: IntProperty(description="How many start poses there were; 0 where that is not known")
     warnings: CollectionProperty(type=MOCAPANYTHING_PG_line)
     folder: StringProperty(description="The job folder, with log and report; empty where there is none")

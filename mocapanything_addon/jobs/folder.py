@@ -52,6 +52,11 @@ class JobFolder:
         return self.path / "overlay.mp4"
 
     @property
+    def subjects_folder(self) -> Path:
+        """Pictures of the creatures that may be meant, 1.png the likeliest."""
+        return self.path / "subjects"
+
+    @property
     def starts_folder(self) -> Path:
         """Pictures of the distinct starts, 1.png the best."""
         return self.path / "starts"

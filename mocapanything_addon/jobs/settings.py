@@ -36,6 +36,9 @@ class CaptureSettings:
     """Left, top, right, bottom edge of a box around the subject, pixels of the video, and as a fifth number
     the moment in which it is there, seconds from the video's beginning (0 where it is left out); None: find
     it. No effect with a mask."""
+    subject_choice: int = 1
+    """Capture this one of the creatures that the report lists, likeliest first, from 1. No effect with a mask
+    or a box."""
     use_networks: bool = True
     hold_contacts: bool = True
     """Hold feet still where they stand; no effect at the fast quality."""
@@ -56,6 +59,11 @@ class CaptureSettings:
             raise BadInputError("The field of view must lie between 1 and 170 degrees.", code="bad_fov")
         if self.box is not None:
             object.__setattr__(self, "box", _checked_box(self.box))
+        if self.subject_choice < 1:
+            raise BadInputError(
+                f"There is no subject {self.subject_choice}: they are numbered from 1, the likeliest.",
+                code="subject_missing",
+            )
         if self.start_choice < 1:
             raise BadInputError(
                 f"There is no start pose {self.start_choice}: they are numbered from 1, the best.",

@@ -46,13 +46,20 @@ def show_result(result: CaptureResult) -> None:
     status.seconds = float(result.report["total_seconds"])  # type: ignore[arg-type]
     status.confidence = _mean(result.report, "confidence", 0.0)
     status.outline_overlap = _mean(result.report, "outline_overlap", -1.0)
-    starts = result.report.get("starts")
-    status.start_count = len(starts) if isinstance(starts, list) else 0
+    status.start_count = _count(result.report, "starts")
+    status.subject_count = _count(result.report, "subjects")
     settings = result.report.get("settings")
-    status.start_choice = int(settings["start_choice"]) if isinstance(settings, dict) else 1
+    if isinstance(settings, dict):
+        status.start_choice = int(settings["start_choice"])
+        status.subject_choice = int(settings["subject_choice"])
     status.folder = str(result.folder)
     show_warnings(result.warnings)
     redraw_sidebars()
+
+
+def _count(report: dict[str, object], name: str) -> int:
+    listed = report.get(name)
+    return len(listed) if isinstance(listed, list) else 0
 
 
 def _mean(report: dict[str, object], name: str, missing: float) -> float:

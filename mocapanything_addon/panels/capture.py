@@ -66,9 +66,14 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     column.prop(settings, "video")
     column.prop(settings, "quality")
     # Out of the folded options where there is something to choose, or where it is not what one expects.
-    is_choosable = context.window_manager.mocapanything.start_count > 1 or settings.start_choice != 1
-    if is_choosable:
-        column.prop(settings, "start_choice")
+    status: MOCAPANYTHING_PG_status = context.window_manager.mocapanything
+    choices = {
+        "subject_choice": status.subject_count > 1 or settings.subject_choice != 1,
+        "start_choice": status.start_count > 1 or settings.start_choice != 1,
+    }
+    for name, is_choosable in choices.items():
+        if is_choosable:
+            column.prop(settings, name)
     header, body = layout.panel("mocapanything_options", default_closed=True)
     header.label(text="Options")
     if body is None:
@@ -86,8 +91,16 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     lens.active = settings.use_fov
     lens.prop(settings, "fov")
     body.prop(settings, "mask")
-    if not is_choosable:
-        body.prop(settings, "start_choice")
+    column = body.column(heading="Subject in a Box")
+    column.prop(settings, "use_box", text="")
+    box = column.column(align=True)
+    box.active = settings.use_box
+    for index, name in enumerate(("Left", "Top", "Right", "Bottom")):
+        box.prop(settings, "box", index=index, text=name)
+    box.prop(settings, "box_time")
+    for name, is_choosable in choices.items():
+        if not is_choosable:
+            body.prop(settings, name)
     _draw_advanced(body, settings)
 
 
@@ -118,6 +131,9 @@ def _draw_result(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status, le
         layout.label(text=f"Confidence {status.confidence:.0%}", icon="CHECKMARK")
         if status.outline_overlap >= 0.0:
             layout.label(text=f"Outline overlap {status.outline_overlap:.0%}", icon="MOD_MASK")
+        if status.subject_count > 1:
+            text = f"Subject {status.subject_choice} of {status.subject_count}"
+            layout.label(text=text, icon="OUTLINER_OB_CAMERA")
         if status.start_count > 1:
             text = f"Start pose {status.start_choice} of {status.start_count}"
             layout.label(text=text, icon="ARMATURE_DATA")

@@ -10,6 +10,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from ..fit.body import Body
 from ..fit.clip import SubjectClip
 from ..fit.contacts import hold_contacts
 from ..fit.fit import begin_with, conclude, prepare, refine, tilt_camera, track_starts
+from ..fit.likeness import log_odds_of_likeness
 from ..fit.overlay import write_overlay
 from ..fit.problem import Problem
 from ..fit.residual import joint_residual
@@ -43,10 +45,11 @@ from ..jobs.settings import CaptureSettings, Quality
 from ..jobs.solution import Solution
 from .placement import place
 from .proposals import propose
-from .report import Footage, Likeness, Measurements, Network, RefusedError, Start
+from .report import Footage, Likeness, Measurements, Network, RefusedError, Start, Subject
 from .residual_plot import FrameFigures, try_write_plot
 from .starts import write_starts
 from .subject.clip import make_clip
+from .subjects import write_subjects
 
 if TYPE_CHECKING:
     from ..models.networks import Networks
@@ -80,8 +83,11 @@ def run(
     networks = _load_networks(settings, progress)
     # Frames are mapped from files that must go once nothing reads them any more.
     with tempfile.TemporaryDirectory(prefix="frames-", dir=job.path, ignore_cleanup_errors=True) as scratch:
-        clip, said = make_clip(request.video, settings, Path(scratch), progress)
-        warnings += said
+        subject = make_clip(
+            request.video, settings, Path(scratch), progress, judge=partial(log_odds_of_likeness, rig)
+        )
+        clip, subjects = subject.clip, write_subjects(subject, job)
+        warnings += subject.warnings
         problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
         own = problem.body
         ranked = search_start(problem, settings.quality, progress)
@@ -89,7 +95,7 @@ def run(
         verdict = judge(problem, ranked)
         likeness = None if verdict is None else _likeness(verdict, starts[0])
         if verdict is not None and settings.refuse_unlike and not verdict.looks_alike:
-            raise _refusal(verdict, starts, clip, job)
+            raise _refusal(verdict, starts, subjects, clip, job)
         problem, ranked = begin_with(problem, chosen_start(ranked, settings.start_choice), progress)
         found = track_starts(problem, ranked, settings.quality, progress)
         problem, found = tilt_camera(problem, found)
@@ -130,6 +136,7 @@ def run(
             limit_violations=_violations(problem, result.motion),
             outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
             start_score=ranked[0].overlap,
+            subjects=subjects,
             starts=starts,
             likeness=likeness,
             residual_plot=job.residual_plot_path.name if is_plotted else None,
@@ -156,7 +163,13 @@ def _likeness(verdict: Verdict, best: Start) -> Likeness:
     return Likeness(verdict.probability, verdict.looks_alike, best.picture)
 
 
-def _refusal(verdict: Verdict, starts: Sequence[Start], clip: SubjectClip, job: JobFolder) -> RefusedError:
+def _refusal(
+    verdict: Verdict,
+    starts: Sequence[Start],
+    subjects: Sequence[Subject],
+    clip: SubjectClip,
+    job: JobFolder,
+) -> RefusedError:
     """What is told instead of a result."""
     times = np.asarray(clip.times, float)
     return RefusedError(
@@ -165,6 +178,7 @@ def _refusal(verdict: Verdict, starts: Sequence[Start], clip: SubjectClip, job: 
         footage=Footage(clip.width, clip.height, clip.frame_rate, len(times), float(times[-1] - times[0])),
         likeness=replace(_likeness(verdict, starts[0]), refused=True),
         starts=starts,
+        subjects=subjects,
     )
 
 

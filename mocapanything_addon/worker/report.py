@@ -48,6 +48,19 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """One of the creatures that may be meant."""
+
+    motion: float
+    """How much of it moves, share of what moves most."""
+    likeness: float | None
+    """Natural logarithm of the odds that it is built like the character; None where there was nothing to
+    choose."""
+    picture: str
+    """Relative to the job folder."""
+
+
+@dataclass(frozen=True)
 class Start:
     """One of the distinct starts that a capture can begin with."""
 
@@ -110,15 +123,24 @@ class RefusedError(CaptureError):
         footage: What was read of the video.
         likeness: Why.
         starts: The distinct starts that were found, best first.
+        subjects: What may be meant, likeliest first.
     """
 
     def __init__(
-        self, message: str, hint: str, *, footage: Footage, likeness: Likeness, starts: Sequence[Start]
+        self,
+        message: str,
+        hint: str,
+        *,
+        footage: Footage,
+        likeness: Likeness,
+        starts: Sequence[Start],
+        subjects: Sequence[Subject] = (),
     ) -> None:
         super().__init__(message, hint, code=NOT_ALIKE)
         self.footage = footage
         self.likeness = likeness
         self.starts = starts
+        self.subjects = subjects
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +155,8 @@ class Measurements:
     """(T,) intersection over union of the posed mesh and the subject mask; NaN in frames without a mask."""
     start_score: float
     """How well the pose the search began with explained its frame, 0 to 1."""
+    subjects: Sequence[Subject] = ()
+    """The creatures that may be meant, likeliest first; none where the user has said which."""
     starts: Sequence[Start] = ()
     """The distinct starts that were found, best first."""
     likeness: Likeness | None = None
@@ -188,6 +212,7 @@ def build_report(
         "contacts": measurements.contacts,
         "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
         "start_score": _number(measurements.start_score),
+        "subjects": [_values(subject) for subject in measurements.subjects],
         "starts": [_values(start) for start in measurements.starts],
         "verdict": None if measurements.likeness is None else _values(measurements.likeness),
         "residual_plot": measurements.residual_plot,
@@ -208,6 +233,7 @@ def build_refusal(
     return {
         **_asked(request, rig, views, refused.footage, seconds, warnings),
         **dict.fromkeys(NOT_CAPTURED),
+        "subjects": [_values(subject) for subject in refused.subjects],
         "starts": [_values(start) for start in refused.starts],
         "verdict": _values(refused.likeness),
         "networks": [],
@@ -263,7 +289,7 @@ def _versions(request: Request) -> dict[str, str]:
     return versions
 
 
-def _values(figures: Start | Likeness) -> dict[str, object]:
+def _values(figures: Subject | Start | Likeness) -> dict[str, object]:
     return {
         key: _number(value) if isinstance(value, float) else value for key, value in asdict(figures).items()
     }

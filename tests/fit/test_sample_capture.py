@@ -83,7 +83,7 @@ def dog(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     for t, mask in enumerate(truth.silhouettes()[:FRAMES]):
         cv2.imwrite(str(folder / "masks" / f"{t:04d}.png"), mask.astype(np.uint8) * 255)
     chosen = CaptureSettings(mask=str(folder / "masks"), end_seconds=(FRAMES - 0.5) / 24.0, fov_degrees=40.0)
-    clip, _ = make_clip(CONTENT / "quadruped.mp4", chosen, folder, silent)
+    clip = make_clip(CONTENT / "quadruped.mp4", chosen, folder, silent).clip
     assert clip.frame_count == FRAMES
     rig = next(sample for sample in SAMPLES if sample.name == "quadruped").creature().rig
     problem = prepare(rig, clip, fov_degrees=40.0)

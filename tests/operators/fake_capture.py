@@ -44,7 +44,8 @@ class FakeRun:
             "total_seconds": 12.5,
             "confidence": {"mean": 0.5},
             "outline_overlap": None,
-            "settings": {"start_choice": 2},
+            "settings": {"start_choice": 2, "subject_choice": 1},
+            "subjects": [{}, {}],
             "starts": [{}, {}, {}],
         }
         action = bpy.data.actions.new("walk on Armature")

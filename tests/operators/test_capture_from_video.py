@@ -42,6 +42,7 @@ def test_blocks_until_the_action_is_written(
     assert (status.action_name, status.frame_count, status.seconds) == ("walk on Armature", 24, 12.5)
     assert (status.confidence, status.outline_overlap) == (0.5, -1.0)
     assert (status.start_choice, status.start_count) == (2, 3)
+    assert (status.subject_choice, status.subject_count) == (1, 2)
     assert Path(status.folder) == captures.run.folder
 
 
@@ -52,6 +53,8 @@ def test_takes_video_and_settings_from_the_scene(captures: Captures, character: 
     settings.use_range, settings.start, settings.end = True, 0.5, 2.0
     settings.use_fov, settings.fov = True, math.radians(40.0)
     settings.mask, settings.seed, settings.start_choice = "//mask", 7, 2
+    settings.use_box, settings.box, settings.box_time = True, (10, 20, 110, 220), 0.25
+    settings.subject_choice = 3
     settings.hold_contacts = settings.use_networks = False
     capture()
     ((_, video, asked),) = captures.asked
@@ -59,6 +62,8 @@ def test_takes_video_and_settings_from_the_scene(captures: Captures, character: 
     assert asked.quality is Quality.BEST
     assert (asked.start_seconds, asked.end_seconds, asked.mask, asked.seed) == (0.5, 2.0, "//mask", 7)
     assert asked.start_choice == 2
+    assert asked.box == (10.0, 20.0, 110.0, 220.0, 0.25)
+    assert asked.subject_choice == 3
     assert not asked.hold_contacts
     assert not asked.use_networks
     assert asked.fov_degrees == pytest.approx(40.0, abs=1e-4)
@@ -67,6 +72,7 @@ def test_takes_video_and_settings_from_the_scene(captures: Captures, character: 
 def test_switched_off_settings_do_not_count(captures: Captures, character: bpy.types.Object) -> None:
     settings = bpy.context.scene.mocapanything
     settings.start, settings.end, settings.fov = 5.0, 1.0, 1.0
+    settings.box = 1, 2, 30, 40
     capture(filepath="walk.mp4")
     assert captures.asked[0][2] == CaptureSettings()
 

@@ -75,6 +75,13 @@ def test_start_pose_comes_out_of_the_options_where_it_can_be_chosen(status) -> N
     assert draw_panel(open_panels=False).texts("prop") == ["video", "quality"]
 
 
+def test_subject_comes_out_of_the_options_where_it_can_be_chosen(status) -> None:
+    status.has_result, status.subject_choice, status.subject_count = True, 1, 2
+    assert draw_panel(open_panels=False).texts("prop") == ["video", "quality", "subject_choice"]
+    assert draw_panel().texts("prop").count("subject_choice") == 1
+    assert "Subject 1 of 2" in draw_panel().texts("label")
+
+
 def test_switches_are_dimmed_where_they_make_no_difference() -> None:
     switches = {"hold_contacts", "use_networks"}
     assert not draw_panel().dimmed & switches

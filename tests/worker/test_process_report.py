@@ -162,11 +162,12 @@ def test_a_refusal_says_why_and_nothing_of_a_motion(arm_rig: Rig, measurements: 
 
 def test_document_names_every_key() -> None:
     text = (DOCS / "report.md").read_text(encoding="utf-8")
-    of_report, _, of_start, _, of_verdict = re.split("## (The starts|The verdict)", text)
+    of_report, of_subject, of_start, of_verdict = re.split("## The (?:subjects|starts|verdict)\n", text)
 
     def rows(part: str) -> set[str]:
         return {line.split("`")[1] for line in part.splitlines() if line.startswith("| `")}
 
     assert rows(of_report) == set(SCHEMA["properties"])
+    assert rows(of_subject) == set(SCHEMA["properties"]["subjects"]["items"]["properties"])
     assert rows(of_start) == set(SCHEMA["properties"]["starts"]["items"]["properties"])
     assert rows(of_verdict) == set(SCHEMA["properties"]["verdict"]["anyOf"][1]["properties"])

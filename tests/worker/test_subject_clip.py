@@ -39,9 +39,10 @@ def capture(
     path: Path, folder: Path, settings: CaptureSettings | None = None, **options
 ) -> tuple[SubjectClip, list[str]]:
     folder.mkdir()
-    return make_clip(
+    found = make_clip(
         path, settings or CaptureSettings(), folder, lambda stage, done, total: None, size=128, **options
     )
+    return found.clip, found.warnings
 
 
 def overlaps(clip: SubjectClip, masks: list[np.ndarray]) -> list[float]:
@@ -212,3 +213,97 @@ def test_cancelling_leaves_no_temporary_file(tmp_path):
     with pytest.raises(CancelledError):
         make_clip(path, CaptureSettings(), folder, progress)
     assert not list(folder.iterdir())
+
+
+def two_creatures(count: int) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """A large creature walks to the right, a small one to the left, apart; the masks of both."""
+    background = texture(HEIGHT, WIDTH, 1, 90, 120, 20)
+    skins = np.array([200, 70, 50], np.uint8), np.array([200, 70, 60], np.uint8)
+    images, large, small = [], [], []
+    for index in range(count):
+        image = background.copy()
+        large.append(creature(WIDTH, HEIGHT, (50 + 5 * index, 55), 0.5 * index, 26))
+        small.append(creature(WIDTH, HEIGHT, (195 - 5 * index, 132), 0.4 * index, 17))
+        for mask, skin in zip((large[-1], small[-1]), skins, strict=True):
+            image[mask > 0] = skin
+        images.append(image)
+    return images, large, small
+
+
+def test_of_several_the_one_like_the_character_is_taken(tmp_path):
+    images, _, small = two_creatures(24)
+    path = write_video(tmp_path / "a.mp4", images)
+    seen = []
+
+    def likes_small_ones(clip, alive):
+        alive()
+        seen.append(clip)
+        area = float(
+            np.mean([(m > 0).mean() * c.side**2 for m, c in zip(clip.mask, clip.crops, strict=True)])
+        )
+        return -area / 100.0
+
+    folder = tmp_path / "job"
+    folder.mkdir()
+    found = make_clip(
+        path, CaptureSettings(), folder, lambda *progress: None, judge=likes_small_ones, size=128
+    )
+    assert len(found.candidates) == len(found.pictures) == len(seen) == 2
+    assert np.mean(overlaps(found.clip, small)) > 0.7
+    assert found.candidates[0].motion < found.candidates[1].motion == 1.0
+    assert found.candidates[0].likeness > found.candidates[1].likeness
+    assert any(
+        "2 creatures move" in warning and "most like the character" in warning for warning in found.warnings
+    )
+    # What was shown to the judge is the creature, in windows around it.
+    assert all(clip.frame_count == len(clip.crops) >= 3 for clip in seen)
+    assert found.pictures[0].shape == found.pictures[1].shape
+    assert not np.array_equal(*found.pictures)
+
+
+def test_another_subject_can_be_chosen(tmp_path):
+    images, large, small = two_creatures(20)
+    path = write_video(tmp_path / "a.mp4", images)
+    first, warnings = capture(path, tmp_path / "one")
+    assert np.mean(overlaps(first, large)) > 0.8
+    assert any("the largest was taken" in warning for warning in warnings)
+    second, warnings = capture(path, tmp_path / "two", CaptureSettings(subject_choice=2))
+    assert np.mean(overlaps(second, small)) > 0.7
+    assert not warnings
+    with pytest.raises(BadInputError, match="no subject 3: in this video only 2 creatures move"):
+        capture(path, tmp_path / "three", CaptureSettings(subject_choice=3))
+    with pytest.raises(BadInputError, match="no subject 0"):
+        CaptureSettings(subject_choice=0)
+
+
+def test_nothing_else_is_taken_while_the_subject_is_out_of_view(tmp_path):
+    background = texture(HEIGHT, WIDTH, 1, 90, 120, 20)
+    cv2.circle(background, (200, 50), 26, (30, 40, 160), -1)  # stands out, near where the subject leaves
+    images, masks = [], []
+    for index in range(36):
+        x = 150 + 9 * index if index < 18 else 150 + 9 * (35 - index)
+        mask = creature(WIDTH, HEIGHT, (x, 80), 0.5 * index, 24)
+        image = background.copy()
+        image[mask > 0] = (200, 70, 50)
+        images.append(image)
+        masks.append(mask)
+    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job")
+    gone = [t for t, mask in enumerate(masks) if not mask.any()]
+    assert len(gone) >= 6
+    assert not np.array(clip.mask)[gone].any()
+    assert np.mean(overlaps(clip, masks)[-4:]) > 0.8
+
+
+def test_subject_that_something_hid_is_found_again(tmp_path):
+    images, masks = scene(40, speed=5.0)
+    post = texture(HEIGHT, 80, 4, 20, 60, 9)
+    for image, mask in zip(images, masks, strict=True):
+        image[:, 110:190] = post
+        mask[:, 110:190] = 0
+    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job")
+    values = np.array(overlaps(clip, masks))
+    shown = np.array([(mask > 0).sum() for mask in masks])
+    assert min((m > 0).sum() for m in clip.mask) == 0
+    well_seen = shown > 0.6 * shown.max()
+    assert np.mean(values[:15][well_seen[:15]]) > 0.8
+    assert np.mean(values[22:][well_seen[22:]]) > 0.65

@@ -20,22 +20,22 @@ from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .box import SubjectBox
 from .camera_motion import CameraPath
-from .follow import (
-    RIVAL,
-    Hint,
-    as_hint,
-    cut_out,
-    follow_masks,
-    parts_touching,
-    trusted,
-    what_stands_out,
+from .candidates import (
+    Candidate,
+    Judge,
+    candidate_picture,
+    hint_of_motion,
+    likeliest_first,
+    moving_candidates,
 )
+from .follow import Hint, as_hint, cut_out, follow_masks, parts_touching, trusted, what_stands_out
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, Likelihood, subject_likelihood
+from .parts import LEAST_AREA
 from .scene_plane import scene_plane
 from .shots import ShotDetector, longest_shot
-from .track import LEAST_AREA, OTHER, SUBJECT, follow_subject
+from .track import OTHER, SUBJECT, follow_subject
 from .window import (
     Homography,
     borders_touched,
@@ -59,9 +59,6 @@ LEAST_FILLED = 0.1
 NEAR = 0.04
 """What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
 
-STILL = -0.35
-"""Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
-
 RIM = 0.02
 """Distance from the image's border at which a mask is taken to reach it, share of the window."""
 
@@ -71,14 +68,28 @@ RARELY = 0.5
 Progress = Callable[[str, int, int], None]
 
 
+@dataclass(frozen=True, eq=False)
+class FoundSubject:
+    """The subject of a video."""
+
+    clip: SubjectClip
+    warnings: list[str]
+    """What the user should know."""
+    candidates: list[Candidate]
+    """All creatures that it may have been, likeliest first; none where the user has said which."""
+    pictures: list[NDArray[np.uint8]]
+    """(h, w, 3) of each, in the frame where it stands clearest."""
+
+
 def make_clip(
     path: str | Path,
     settings: CaptureSettings,
     folder: Path,
     progress: Progress,
     *,
+    judge: Judge | None = None,
     size: int = 256,
-) -> tuple[SubjectClip, list[str]]:
+) -> FoundSubject:
     """Find the subject of a video and cut it out.
 
     The mask is the one given in the settings; else the video's own alpha; else the mask network cuts out what
@@ -88,14 +99,12 @@ def make_clip(
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range, mask and box are used.
+        settings: Range, mask, box and choice of the subject are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
+        judge: Tells which of several moving creatures looks like the character; None: the largest is taken.
         size: Pixels a side of the square windows.
-
-    Returns:
-        The clip, and sentences about what the user should know.
 
     Raises:
         BadInputError: As ``video.frames``; ``mask_...`` for an unusable mask; ``subject_missing`` if there is
@@ -106,11 +115,13 @@ def make_clip(
     with Scratch(folder) as scratch:
         survey = _survey(path, settings, scratch, progress, warnings)
         masks: _FoundMasks | _ReadMasks
+        candidates: list[Candidate] = []
+        pictures: list[NDArray[np.uint8]] = []
         if survey.has_masks:
             masks, boxes = _ReadMasks(settings.mask, survey.info), np.array(survey.boxes)
         else:
-            box = None if settings.box is None else SubjectBox(*settings.box)
-            masks, boxes = _find(survey, scratch, progress, box, warnings)
+            masks, boxes, candidates = _find(survey, scratch, progress, settings, judge, warnings)
+            pictures = [candidate_picture(survey.frames[c.frame], c) for c in candidates]
         seen = np.isfinite(boxes[:, 0]).mean()
         if seen == 0:
             raise BadInputError(
@@ -121,7 +132,8 @@ def make_clip(
         if seen < RARELY:
             warnings.append(f"The subject is in view in only {seen:.0%} of the frames.")
         frames = _shot_frames(path, settings, survey)
-        return _cut_out(frames, survey, masks, boxes, folder, size, progress), warnings
+        clip = _cut_out(frames, survey, masks, boxes, folder, size, progress)
+        return FoundSubject(clip, warnings, candidates, pictures)
 
 
 def _cut_out(
@@ -278,18 +290,23 @@ def _find(
     survey: _Survey,
     scratch: Scratch,
     progress: Progress,
-    box: SubjectBox | None,
+    settings: CaptureSettings,
+    judge: Judge | None,
     warnings: list[str],
-) -> tuple[_FoundMasks, NDArray[np.float64]]:
-    """Look for the subject in the small frames. Also its boxes (T, 4) in source pixels."""
+) -> tuple[_FoundMasks, NDArray[np.float64], list[Candidate]]:
+    """Look for the subject in the small frames. Also its boxes (T, 4) in source pixels, and all that it may
+    have been."""
     count = len(survey.times)
 
     def tick(low: float, high: float) -> Callable[[float], None]:
-        return lambda share: progress("subject", round(count * (low + (high - low) * share)), count)
+        def told(share: float) -> None:
+            progress("subject", round(count * FOUND_SHARE * (low + (high - low) * share)), count)
+
+        return told
 
     cutter = MaskCutter.load()
     to_frame = np.array(survey.camera.to_frame)
-    evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5 * FOUND_SHARE))
+    evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5))
     if evidence is Evidence.FOLLOWED:
         survey.plane = None  # no background was recognised as standing still
         warnings.append(
@@ -304,31 +321,65 @@ def _find(
     shape = survey.frames.shape[0], survey.frames.shape[1]
     factor = survey.info.width / shape[1]
     pointed: tuple[int, Hint] | None = None
-    if box is not None:
-        chosen = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
-        pointed = chosen, box.hint(*shape, factor)
+    if settings.box is not None:
+        box = SubjectBox(*settings.box)
+        nearest = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
+        pointed = nearest, box.hint(*shape, factor)
+    candidates: list[Candidate] = []
     if likelihood is not None:
-        seed = None if pointed is None else (pointed[0], _labels(survey.frames, pointed, likelihood, cutter))
-        labels, first = follow_subject(
-            survey.frames, likelihood, scratch, tick(0.5 * FOUND_SHARE, 0.7 * FOUND_SHARE), seed
-        )
-        moving = _MovingHint(likelihood, labels)
-        start = first, moving(first)
-        odds = follow_masks(
-            survey.frames, moving, start, cutter, scratch, tick(0.7 * FOUND_SHARE, FOUND_SHARE)
-        )
+        if pointed is None:
+            moving = moving_candidates(survey.frames, likelihood, cutter, tick(0.5, 0.6))
+            candidates = moving if judge is None else _judged(survey, moving, judge, tick(0.6, 0.6))
+            chosen = _chosen(candidates, settings.subject_choice, warnings)
+            seed = chosen.frame, chosen.labels
+        else:
+            seed = pointed[0], _labels(survey.frames, pointed, likelihood, cutter)
+        labels = follow_subject(survey.frames, likelihood, scratch, tick(0.6, 0.7), seed)
+        hint = _MovingHint(likelihood, labels)
+        start = seed[0], hint(seed[0])
+        odds = follow_masks(survey.frames, hint, start, cutter, scratch, tick(0.7, 1.0))
     else:
-        start = pointed or what_stands_out(survey.frames, cutter, tick(0.5 * FOUND_SHARE, 0.6 * FOUND_SHARE))
+        start = pointed or what_stands_out(survey.frames, cutter, tick(0.5, 0.6))
         unknown = np.zeros(shape, np.float32)
-        odds = follow_masks(
-            survey.frames, lambda index: unknown, start, cutter, scratch, tick(0.6 * FOUND_SHARE, FOUND_SHARE)
-        )
+        odds = follow_masks(survey.frames, lambda index: unknown, start, cutter, scratch, tick(0.6, 1.0))
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
         subject = odds[index] > 0
         if subject.sum() > LEAST_AREA * subject.size:
             boxes[index] = np.multiply(box_of(subject), factor)
-    return _FoundMasks(survey.info, odds, cutter), boxes
+    return _FoundMasks(survey.info, odds, cutter), boxes, candidates
+
+
+def _judged(
+    survey: _Survey, candidates: list[Candidate], judge: Judge, tick: Callable[[float], None]
+) -> list[Candidate]:
+    times, rate = np.array(survey.times), survey.info.frame_rate
+    return likeliest_first(candidates, lambda c: judge(c.clip(survey.frames, times, rate), lambda: tick(0.0)))
+
+
+def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Candidate:
+    """The candidate that the user wants.
+
+    Raises:
+        BadInputError: ``subject_missing``, there are not so many.
+    """
+    count = len(candidates)
+    if choice > count:
+        moves = "only 1 creature moves" if count == 1 else f"only {count} creatures move"
+        raise BadInputError(
+            f"There is no subject {choice}: in this video {moves}.",
+            "Choose 1."
+            if count == 1
+            else f"Choose 1 to {count}, or give a box around the one that is meant.",
+            code="subject_missing",
+        )
+    if count > 1 and choice == 1:
+        which = "the largest" if candidates[0].likeness is None else "the one most like the character"
+        warnings.append(
+            f"{count} creatures move in the video; {which} was taken. If another is meant, choose subject 2"
+            f"{'' if count == 2 else f' to {count}'}: pictures of them are in the job folder, subjects."
+        )
+    return candidates[choice - 1]
 
 
 def _labels(
@@ -353,8 +404,7 @@ class _MovingHint:
     labels: FrameStore
 
     def __call__(self, index: int) -> Hint:
-        moving = np.maximum(as_hint(self.likelihood.logit(index)), np.float32(STILL))
-        return np.where(self.labels[index] == OTHER, RIVAL, moving)
+        return hint_of_motion(self.likelihood.logit(index), self.labels[index])
 
 
 @dataclass(frozen=True)

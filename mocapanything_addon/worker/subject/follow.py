@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...fit.crop import Crop
 from ...models.mask_cutter import MaskCutter
+from .carry import FlowCarrier, grey
 from .frame_store import FrameStore, OddsStore, Scratch
 from .window import box_of, cut_hint, cut_window
 
@@ -60,6 +61,10 @@ RECOGNISED = 0.4
 
 LOST = 0.1
 """Share of its usual area below which the subject is out of sight or lost."""
+
+BORNE_OUT = 0.2
+"""Share of a mask that lies where the subject was carried to, or moves, at least: else the network has cut
+out something else that stands out, because the subject is gone."""
 
 FADE = 0.8
 """What a lost subject's last place still says, a frame."""
@@ -230,26 +235,13 @@ class _Follower:
         self._last = as_hint(first)
         self._area = max(1.0, float((first > 0).sum()))
         """Usual area of the subject, pixels."""
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        height, width = first.shape
-        self._no_flow = np.zeros((height, width, 2), np.float32)
-        self._x, self._y = np.meshgrid(
-            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-        )
+        self._flow = FlowCarrier(*first.shape)
 
     def next(
         self, before: NDArray[np.uint8], after: NDArray[np.uint8], moving: Hint, cutter: MaskCutter
     ) -> NDArray[np.float32]:
         """Log odds of the next frame."""
-        flow = self._flow.calc(_grey(after), _grey(before), self._no_flow)
-        carried = cv2.remap(
-            self._last,
-            self._x + flow[:, :, 0],
-            self._y + flow[:, :, 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(-1.0,),
-        )
+        carried = self._flow.values(self._last, grey(before), grey(after), -1.0)
         moving = without_small_rivals(moving, carried > 0)
         share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
         lost = float((carried > 0).sum()) < LOST * self._area
@@ -259,6 +251,8 @@ class _Follower:
         hint = np.asarray(hint, np.float32)
         logit = together(trusted(cut_out(after, hint, cutter, around), moving), hint, moving)
         area = float((logit > 0).sum())
+        if area and float(around[logit > 0].mean()) < BORNE_OUT:
+            logit, area = np.full_like(logit, NOWHERE), 0.0
         if area < LOST * self._area:
             # Out of sight: the place where it was fades.
             self._last = np.asarray((carried + 1.0) * FADE - 1.0, np.float32)
@@ -266,7 +260,3 @@ class _Follower:
             self._last = as_hint(logit)
             self._area += 0.05 * (area - self._area)
         return logit
-
-
-def _grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)

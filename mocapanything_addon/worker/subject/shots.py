@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 CUT_CORRELATION = 0.35
-"""Correlation of two neighbouring frames' thumbnails below which they may belong to different shots."""
+"""Correlation of what stands out in neighbouring frames below which they may belong to different shots."""
+
+BROAD = 3.0
+"""Pixels of the thumbnail: what is broader, such as sky above ground, is alike in many places."""
 
 CUT_HISTOGRAM = 0.45
 """Distance of their colour histograms (Bhattacharyya) above which they may."""
@@ -27,7 +30,7 @@ class ShotDetector:
         self._before = after
         if before is None:
             return False
-        a, b = before[0] - before[0].mean(), after[0] - after[0].mean()
+        a, b = before[0], after[0]
         correlation = float((a * b).sum() / (np.sqrt((a * a).sum() * (b * b).sum()) + 1e-6))
         distance = cv2.compareHist(before[1], after[1], cv2.HISTCMP_BHATTACHARYYA)
         return correlation < CUT_CORRELATION and distance > CUT_HISTOGRAM
@@ -41,8 +44,10 @@ def longest_shot(starts: list[int], count: int) -> tuple[int, int]:
 
 
 def _look(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Thumbnail and colour histogram."""
+    """Thumbnail of what stands out, and colour histogram."""
     small = cv2.resize(rgb, (64, 64), interpolation=cv2.INTER_AREA)
     histogram = cv2.calcHist([small], [0, 1, 2], None, [6, 6, 6], [0, 256] * 3)
     grey = cv2.cvtColor(cv2.resize(small, (32, 32), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    return grey.astype(np.float32), np.asarray(histogram / histogram.sum(), np.float32)
+    level = grey.astype(np.float32)
+    level -= cv2.GaussianBlur(level, (0, 0), BROAD)
+    return level, np.asarray(histogram / histogram.sum(), np.float32)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The creatures that may be meant: cut out in a few frames, so that the rig, or the user, can choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...fit.clip import SubjectClip
+from ...models.mask_cutter import MaskCutter
+from .follow import RIVAL, Hint, as_hint, begin, without_small_rivals
+from .frame_store import FrameStore
+from .likelihood import Likelihood
+from .moving_things import MovingThing, find_moving_things
+from .track import OTHER, SUBJECT, seed_labels
+from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image
+
+MOST = 3
+LEAST_MOTION = 0.12
+"""Share of what moves most: less is no creature of its own."""
+
+FRAMES = 5
+"""In which a candidate is cut out."""
+
+WINDOW = 192
+"""Pixels a side of what the judge sees."""
+
+SAME = 0.5
+"""Share of the smaller of two masks in one frame that lies within the larger one: from there on they are one
+creature."""
+
+STILL = -0.35
+"""Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
+
+MOTION_WEIGHT = 0.5
+"""What the logarithm of how much moves weighs against the likeness."""
+
+OUTLINE = (255, 150, 0)
+
+Judge = Callable[[SubjectClip, Callable[[], None]], float]
+"""Natural logarithm of the odds that a creature, seen in a few frames, is built like the character. The
+second argument is called several times a second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A creature that may be the subject."""
+
+    frames: tuple[int, ...]
+    """In which it stands clear, the clearest first."""
+    labels: NDArray[np.uint8]
+    """(h, w) of the clearest frame, see track.py."""
+    masks: tuple[NDArray[np.bool_], ...]
+    """(h, w) of each frame."""
+    motion: float
+    """Share of what moves most."""
+    likeness: float | None = None
+    """Natural logarithm of the odds that it is built like the character; None where nobody has judged."""
+
+    @property
+    def frame(self) -> int:
+        """In which it stands clearest."""
+        return self.frames[0]
+
+    def clip(self, images: FrameStore, times: NDArray[np.float64], frame_rate: float) -> SubjectClip:
+        """What is seen of it in its frames, in order.
+
+        Args:
+            images: RGB (h, w, 3) of all frames.
+            times: (T,) of them, seconds.
+            frame_rate: Of the video.
+        """
+        height, width = images.shape[:2]
+        order = np.argsort(self.frames)
+        frames = [self.frames[k] for k in order]
+        masks = [np.where(self.masks[k], 255, 0).astype(np.uint8) for k in order]
+        boxes = np.array([box_of(mask > 0) for mask in masks])
+        # Frames from different times: no window depends on the others.
+        crops = [follow_boxes(box[None], frame_rate, width, height, WINDOW)[0] for box in boxes]
+        inside = [inside_image(crop, width, height) for crop in crops]
+        cut = [
+            cut_window(mask, crop, width) * seen
+            for mask, crop, seen in zip(masks, crops, inside, strict=True)
+        ]
+        return SubjectClip(
+            times=times[frames] - times[frames[0]],
+            frame_rate=frame_rate,
+            width=width,
+            height=height,
+            crops=crops,
+            color=np.stack([cut_window(images[f], c, width) for f, c in zip(frames, crops, strict=True)]),
+            mask=np.stack(cut),
+            cut_off=np.stack([borders_touched(m, c, width, height) for m, c in zip(cut, crops, strict=True)]),
+        )
+
+
+def moving_candidates(
+    frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter, tick: Callable[[float], None]
+) -> list[Candidate]:
+    """Everything that moves and may be a creature of its own, what moves most first.
+
+    Args:
+        frames: RGB (h, w, 3) at analysis size.
+        likelihood: Log odds of the same frames.
+        cutter: The network.
+        tick: Called with the share done.
+    """
+    things = find_moving_things(frames, likelihood, lambda share: tick(0.5 * share))
+    if not things:
+        height, width = frames.shape[:2]
+        labels = seed_labels(likelihood.logit(0), (0.5 * width, 0.5 * height))
+        return [Candidate((0,), labels, (labels == SUBJECT,), 1.0)]
+    most = max(things[0].motion, 1e-9)
+    things = [thing for thing in things if thing.motion >= LEAST_MOTION * most][:MOST]
+    found: list[tuple[MovingThing, Candidate]] = []
+    for number, thing in enumerate(things):
+        tick(0.5 + 0.5 * number / len(things))
+        clear = thing.clear_frames(FRAMES)
+        masks = tuple(_mask(frames, likelihood, cutter, thing, frame) for frame in clear)
+        # What is never in view together with another is most likely the same one, come back.
+        if masks[0].any() and all(
+            clear[0] in other.centers
+            and not _are_one(masks[0], _mask(frames, likelihood, cutter, other, clear[0]))
+            for other, _ in found
+        ):
+            labels = seed_labels(likelihood.logit(clear[0]), thing.centers[clear[0]])
+            found.append((thing, Candidate(tuple(clear), labels, masks, thing.motion / most)))
+    if not found:
+        clear = things[0].clear_frames(1)
+        labels = seed_labels(likelihood.logit(clear[0]), things[0].centers[clear[0]])
+        return [Candidate((clear[0],), labels, (labels == SUBJECT,), 1.0)]
+    return [candidate for _, candidate in found]
+
+
+def likeliest_first(candidates: Sequence[Candidate], judged: Callable[[Candidate], float]) -> list[Candidate]:
+    """Ranked by how much moves and by how much they look like the character.
+
+    Args:
+        candidates: What moves.
+        judged: The likeness of each.
+    """
+    if len(candidates) < 2:
+        return list(candidates)
+    found = [(candidate, judged(candidate)) for candidate in candidates]
+    found.sort(key=lambda pair: -(MOTION_WEIGHT * np.log(pair[0].motion) + pair[1]))
+    return [replace(candidate, likeness=likeness) for candidate, likeness in found]
+
+
+def hint_of_motion(logit: NDArray[np.float32], labels: NDArray[np.uint8]) -> Hint:
+    """What motion says about where the subject is, from the log odds (h, w) and labels (h, w) of a frame."""
+    moving = np.maximum(as_hint(logit), np.float32(STILL))
+    return np.where(labels == OTHER, RIVAL, moving)
+
+
+def candidate_picture(rgb: NDArray[np.uint8], candidate: Candidate) -> NDArray[np.uint8]:
+    """A frame (h, w, 3) with the candidate as it is and all else pale, an outline around it."""
+    subject = candidate.masks[0]
+    grown = cv2.dilate(subject.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    pale = (0.35 * rgb + 0.65 * 128.0).astype(np.uint8)
+    picture = np.where(subject[..., None], rgb, pale)
+    picture[grown & ~subject] = OUTLINE
+    return picture
+
+
+def _mask(
+    frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter, thing: MovingThing, frame: int
+) -> NDArray[np.bool_]:
+    logit = likelihood.logit(frame)
+    moving = hint_of_motion(logit, seed_labels(logit, thing.centers[frame]))
+    return begin(frames[frame], without_small_rivals(moving, moving > 0), moving, cutter) > 0
+
+
+def _are_one(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:
+    smaller = min(int(first.sum()), int(second.sum()))
+    return bool((first & second).sum() > SAME * max(smaller, 1))
