@@ -43,7 +43,7 @@ from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 TRACKED_RATE = 12.0
 """Frames a second that the fast quality follows; the rest is interpolated."""
-TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 2, Quality.BEST: 5}
+TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 3, Quality.BEST: 5}
 ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
 PASSES = {Quality.FAST: 0, Quality.STANDARD: 3, Quality.BEST: 6}
 """Of other ways through what is explained badly, at most."""

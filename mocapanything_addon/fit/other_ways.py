@@ -29,7 +29,7 @@ from .track import MOMENTUM, STIFFER, follow, turned_on
 
 OWN_POSES = 40
 """Of the rig's Actions."""
-FOLLOW_STEPS, SEED_STEPS, FLIP_STEPS = 3, 5, 5
+FOLLOW_STEPS, SEED_STEPS, FLIP_STEPS = 2, 4, 4
 SAME = 0.1
 """Radians: where no joint is farther from where it was, the ways have met."""
 ALL_JOINTS, EACH_LIMB = 0.3, 0.4
