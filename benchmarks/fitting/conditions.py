@@ -38,7 +38,7 @@ class Condition:
     girth: float = 1.0
     """The rig is so many times as thick, everywhere, as the filmed creature."""
     mask: str = "true"
-    """One of masks.MASKS."""
+    """One of masks.MASKS, or "own": as the product finds it."""
     stride: int = 1
     """Every so many of the 24 frames a second."""
     camera: str = "known"
@@ -55,7 +55,7 @@ class Condition:
 
     def view(self, number: int) -> View:
         """From where its clips are filmed."""
-        return View(number, self.elevation, self.cut_off)
+        return View(number, self.elevation, self.cut_off, self.mask == "own")
 
 
 CONDITIONS = (
@@ -69,6 +69,8 @@ CONDITIONS = (
     Condition("limbs 15 % longer, without shape", limbs=1.15, without="shape"),
     Condition("limbs 15 % shorter, without shape", limbs=0.85, without="shape"),
     Condition("20 % fatter, without shape", girth=1.2, without="shape"),
+    Condition("own mask", mask="own"),
+    Condition("own mask, no other clips", mask="own", own_poses=False),
     Condition("mask eroded", mask="eroded"),
     Condition("mask dilated", mask="dilated"),
     Condition("mask with holes", mask="holed"),
@@ -122,7 +124,7 @@ def given(case: Case, condition: Condition) -> tuple[Case, Given]:
     case = every(case, condition.stride)
     case = replace(case, rig=thicker(with_longer_limbs(case.rig, condition.limbs), condition.girth))
     rng = np.random.default_rng(zlib.crc32(f"{case.name} {condition.mask}".encode()))
-    mask = MASKS[condition.mask](case.clip.mask, rng)
+    mask = case.clip.mask if condition.mask == "own" else MASKS[condition.mask](case.clip.mask, rng)
     camera = case.camera
     fov = float(np.degrees(2.0 * np.arctan(0.5 * max(camera.width, camera.height) / camera.focal)))
     return case, Given(

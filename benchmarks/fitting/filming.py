@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,15 @@ from numpy.typing import NDArray
 
 from mocapanything_addon.fit.clip import SubjectClip
 from mocapanything_addon.fit.crop import Crop
+from mocapanything_addon.fit.likeness import log_odds_of_likeness
 from mocapanything_addon.ik import Skeleton, rotations
 from mocapanything_addon.ik.camera import Camera
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
 from mocapanything_addon.ik.skinning import Skin
 from mocapanything_addon.jobs.rig import Rig
+from mocapanything_addon.jobs.settings import CaptureSettings
+from mocapanything_addon.worker.subject.clip import make_clip
 from mocapanything_addon.worker.subject.window import (
     borders_touched,
     box_of,
@@ -27,8 +32,9 @@ from mocapanything_addon.worker.subject.window import (
     follow_boxes,
     inside_image,
 )
+from samples.footage import write_video
 from samples.metrics import Track
-from samples.render import Photographer, frame_points
+from samples.render import Frame, Mask, Photographer, frame_points
 from samples.scenery import Scenery
 from training.pack import FRAME_RATE
 
@@ -36,8 +42,8 @@ from .clips import ClipSpec
 from .subjects import Subject, make_subject
 
 Array = NDArray[np.float64]
-VERSION = 1
-"""Raised when the same clip would look different."""
+VERSION, MASKS_VERSION = 1, 1
+"""Raised when the same clip would look different, and when the product would cut it out otherwise."""
 WIDTH, HEIGHT = 640, 480
 WINDOW = 256
 FOV = (30.0, 60.0)
@@ -59,6 +65,8 @@ class View:
     elevation: float | None = None
     """Degrees; None for a usual one."""
     cut_off: bool = False
+    own_masks: bool = False
+    """The subject is cut out of the video by the product, not by its true silhouette."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +98,19 @@ def filmed(spec: ClipSpec, view: View, packs: Path, frames: int, cache: Path) ->
         cache: Folder, made when missing.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    said = json.dumps([VERSION, asdict(spec), asdict(view), frames], sort_keys=True)
+    seen_from = asdict(view)
+    if not seen_from.pop("own_masks"):
+        cut_out = film
+    else:
+        seen_from["masks"] = MASKS_VERSION
+        cut_out = film_and_find
+    said = json.dumps([VERSION, asdict(spec), seen_from, frames], sort_keys=True)
     key = f"{spec.name.replace(' ', '_')}-{view.number}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
     rig_path, film_path = cache / f"{key}.rig.npz", cache / f"{key}.film.npz"
     if not film_path.exists() or not rig_path.exists():
         subject = make_subject(spec, packs, frames)
         camera = place_camera(spec, subject, view)
-        clip = film(spec, subject, camera)
+        clip = cut_out(spec, subject, camera)
         subject.rig.save(rig_path)
         _save(film_path, clip, subject.motion, camera)
     clip, motion, camera = _load(film_path)
@@ -141,12 +155,29 @@ def posed_vertices(subject: Subject) -> Array:
     return np.asarray(skin.pose(forward(skeleton, subject.motion)), np.float64)
 
 
-def film(spec: ClipSpec, subject: Subject, camera: Camera) -> SubjectClip:
-    """Every frame photographed and the subject cut out by its true silhouette."""
+def film_and_find(spec: ClipSpec, subject: Subject, camera: Camera) -> SubjectClip:
+    """Every frame photographed, and the subject found and cut out by the product."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        write_video(
+            path, (image for image, _ in photographs(spec, subject, camera)), frame_rate=round(FRAME_RATE)
+        )
+        judge = partial(log_odds_of_likeness, subject.rig)
+        found = make_clip(path, CaptureSettings(), Path(folder), lambda *_: None, judge=judge).clip
+        return replace(found, color=np.array(found.color), mask=np.array(found.mask))
+
+
+def photographs(spec: ClipSpec, subject: Subject, camera: Camera) -> list[tuple[Frame, Mask]]:
+    """Every frame, and the subject's true silhouette in it."""
     seed = zlib.crc32(spec.name.encode()) % 1000
     scenery = Scenery(spec.palette, seed=seed, scale=1.0, trees=0 if spec.palette == "pond" else 12)
     photographer = Photographer.of_rig(subject.rig, scenery, seed=seed, supersampling=1)
-    shots = [photographer.photograph(vertices, camera) for vertices in posed_vertices(subject)]
+    return [photographer.photograph(vertices, camera) for vertices in posed_vertices(subject)]
+
+
+def film(spec: ClipSpec, subject: Subject, camera: Camera) -> SubjectClip:
+    """Every frame photographed and the subject cut out by its true silhouette."""
+    shots = photographs(spec, subject, camera)
     boxes = np.array([box_of(mask) for _, mask in shots])
     crops = follow_boxes(boxes, FRAME_RATE, camera.width, camera.height, WINDOW)
     colors, masks = [], []

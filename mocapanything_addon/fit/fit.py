@@ -25,6 +25,7 @@ from .evidence.correspondence import Correspondences
 from .evidence.flow import FlowField
 from .exchange import undo_exchanges
 from .expected_pose import ExpectedPose
+from .find_focal import find_focal
 from .find_shape import find_shape
 from .frames import Frames
 from .hypothesis import Hypothesis
@@ -45,6 +46,8 @@ TRACKED_RATE = 12.0
 """Frames a second that the fast quality follows; the rest is interpolated."""
 TRACKED_STARTS = {Quality.FAST: 1, Quality.STANDARD: 3, Quality.BEST: 5}
 ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
+FEWER_ROUNDS = 3
+"""After the focal length was found: the pose is known already."""
 PASSES = {Quality.FAST: 0, Quality.STANDARD: 3, Quality.BEST: 6}
 """Of other ways through what is explained badly, at most."""
 RIVAL = 0.05
@@ -118,6 +121,7 @@ def prepare(
         expected=expected,
         correspondences=tuple(correspondences),
         camera_known=known_camera,
+        focal_known=known_camera or fov_degrees is not None,
         rng=np.random.default_rng(seed),
     )
 
@@ -237,8 +241,9 @@ def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
 
 
 def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> tuple[Problem, Track]:
-    """Solve the whole clip, undo exchanged limbs, try other ways through what is explained badly, and find
-    the build of the filmed creature, as far as the quality asks for it.
+    """Solve the whole clip, undo exchanged limbs, find the focal length where it is not known, try other
+    ways through what is explained badly, and find the build of the filmed creature, as far as the quality
+    asks for it.
 
     The body of the problem that comes back may be built otherwise than the rig, see retarget.py.
     """
@@ -248,6 +253,10 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
     motion = solve_whole_clip(problem, found.motion, progress, rounds=rounds)
     cost = _cost(problem, motion, progress)
     motion, cost = undo_exchanges(problem, motion, cost, progress)
+    if not problem.focal_known:
+        problem, motion = find_focal(problem, motion, progress)
+        motion = solve_whole_clip(problem, motion, progress, rounds=FEWER_ROUNDS)
+        cost = _cost(problem, motion, progress)
     motion, cost = revise(problem, motion, cost, progress, passes=PASSES[quality])
     return find_shape(problem, Track(motion, cost.overlap), progress)
 

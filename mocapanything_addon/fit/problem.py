@@ -36,6 +36,8 @@ class Problem:
     correspondences: Sequence[Correspondences] = ()
     camera_known: bool = True
     """Else the camera is a guess: it may look down by any angle."""
+    focal_known: bool = True
+    """Else its focal length is a guess too."""
     elevation: tuple[float, float] = (USUAL_ELEVATION, USUAL_ELEVATION_SIGMA)
     """Mean and standard deviation of how far an unknown camera looks down, radians."""
     upright_sigma: float = UPRIGHT_SIGMA
