@@ -38,7 +38,7 @@ AROUND = 4
 TRIAL_ROUNDS, LAST_ROUNDS = 1, 2
 CLEARLY_BETTER = 5.0
 """Cost that a change must save."""
-WORTH_ANOTHER = 0.97
+WORTH_ANOTHER = 0.95
 """Share of a clip's cost that must not be left for another pass to pay off."""
 
 

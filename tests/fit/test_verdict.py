@@ -11,6 +11,7 @@ import pytest
 from mocapanything_addon.fit.clip import SubjectClip
 from mocapanything_addon.fit.fit import conclude, prepare
 from mocapanything_addon.fit.hypothesis import Hypothesis
+from mocapanything_addon.fit.likeness import log_odds_of_likeness
 from mocapanything_addon.fit.start import search_start
 from mocapanything_addon.fit.start_poses import StartPose
 from mocapanything_addon.fit.track import Track
@@ -109,3 +110,13 @@ def test_one_warning_is_enough(clip: SubjectClip) -> None:
     assert "starts/1.png" in told
     (told,) = warnings(Verdict(0.9))
     assert "covers the subject badly in much of the clip" in told
+
+
+def test_of_two_creatures_the_one_built_like_the_rig_is_likelier(clip: SubjectClip) -> None:
+    calls: list[int] = []
+    own = log_odds_of_likeness(long_necked_rig(), clip, lambda: calls.append(1))
+    other = log_odds_of_likeness(post_rig(long_necked_rig()), clip, lambda: None)
+    assert own > other + 1.0
+    assert calls
+    nothing = replace(clip, mask=np.zeros_like(clip.mask))
+    assert log_odds_of_likeness(long_necked_rig(), nothing, lambda: None) == -np.inf
