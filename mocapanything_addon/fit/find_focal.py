@@ -30,6 +30,8 @@ PRIOR_WEIGHT = 20.0
 """Of the usual focal length: evidence of neighbouring pixels and frames is not independent, so its costs say
 too much."""
 ROUNDS = 3
+SEED = 11
+"""All focal lengths are solved with the same draws of points."""
 LONGEST = 30
 """Frames that are solved at every focal length; the best explained ones of a longer clip."""
 
@@ -48,6 +50,7 @@ def find_focal(problem: Problem, motion: Motion, progress: Progress) -> tuple[Pr
 
     def cost_at(step: int) -> float:
         here, moved = with_focal(problem, motion, problem.camera.focal * STEP**step)
+        here = replace(here, rng=np.random.default_rng(SEED))
         moved = solve_some_frames(here, moved, start, end, progress, rounds=ROUNDS)
         found = clip_cost(here, moved[start:end], progress, stage=STAGE, flow_weight=FLOW_WEIGHT, first=start)
         away = np.log(here.camera.focal / usual) / USUAL_SPREAD
