@@ -71,6 +71,9 @@ def test_what_stands_out_needs_no_hint(cutter):
     mask = np.zeros((192, 192), np.uint8)
     cv2.ellipse(mask, (100, 90), (55, 30), 20, 0, 360, (1,), -1)
     image[mask > 0] = (190, 70, 40)
+    # Every camera's picture has some grain; the network has never seen one without.
+    grain = np.random.default_rng(0).normal(0.0, 4.0, image.shape)
+    image = np.clip(image + grain, 0, 255).astype(np.uint8)
     found = cutter.logit(image, np.zeros((192, 192), np.float32)) > 0
     assert (found & (mask > 0)).sum() > 0.85 * (found | (mask > 0)).sum()
 
