@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ..ik.kinematics import forward
 from ..ik.motion import Motion
-from ..ik.solve import step
 from ..ik.terms.joint_projections import JointProjections
+from .bend import bent
 from .body import Body
 from .clip_cost import ClipCost, clip_cost
 from .combine import cheapest_mix
@@ -64,28 +64,16 @@ def _exchanged_in_image(
     problem: Problem, motion: Motion, pairs: Sequence[LimbPair], frames: NDArray[np.intp]
 ) -> Motion:
     body = problem.body
-    skeleton, root = body.skeleton, body.skeleton.root
-    shape = motion.frame_count, skeleton.joint_count
-    seen = problem.camera.project(forward(skeleton, motion).positions)
-    observed, weights = np.zeros((*shape, 2)), np.zeros(shape)
-    free = np.zeros(skeleton.joint_count, bool)
+    seen = problem.camera.project(forward(body.skeleton, motion).positions)
+    observed, weights = np.zeros(seen.shape), np.zeros(seen.shape[:2])
     for pair in pairs:
         motion = exchanged(body, motion, pair)
-        free[pair.both] = True
         for here, there in ((pair.left, pair.right), (pair.right, pair.left)):
             observed[:, here] = seen[:, there]
             weights[:, here] = 1.0
-    free[root] = False
-    held = np.ones(skeleton.parameter_count, bool)
-    held[skeleton.rotation_parameters] = np.repeat(~free[skeleton.moving], 3)
     unit = float(np.median(problem.pixel[frames]))
-    terms = [
-        JointProjections(problem.camera, observed, weights, PLACE_SIGMA * unit),
-        problem.expected.term(frames, skeleton.moving[1:]),
-    ]
-    for _ in range(STEPS):
-        motion, _report = step(skeleton, motion, terms, held=np.tile(held, (motion.frame_count, 1)))
-    return motion
+    wanted = JointProjections(problem.camera, observed, weights, PLACE_SIGMA * unit)
+    return bent(problem, motion, frames, np.concatenate([pair.both for pair in pairs]), wanted, steps=STEPS)
 
 
 def undo_exchanges(

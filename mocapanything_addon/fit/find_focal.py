@@ -56,6 +56,7 @@ def find_focal(problem: Problem, motion: Motion, progress: Progress) -> tuple[Pr
         away = np.log(here.camera.focal / usual) / USUAL_SPREAD
         return found.total + 0.5 * PRIOR_WEIGHT * float(away) ** 2
 
+    # Every cost is a solve of many frames: three to five of them, where a scalar minimiser takes a dozen.
     costs = {step: cost_at(step) for step in (-1, 0, 1)}
     best = min(costs, key=costs.__getitem__)
     while best in (min(costs), max(costs)) and abs(best) < MOST_STEPS:

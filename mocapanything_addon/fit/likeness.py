@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import logit
 
 from ..jobs.rig import Rig
 from ..jobs.settings import Quality
@@ -13,6 +14,9 @@ from .clip import SubjectClip
 from .fit import prepare
 from .start import search_start
 from .verdict import judge
+
+MOST = 1.0 - 1e-9
+"""Probability: nobody is surer."""
 
 
 def log_odds_of_likeness(rig: Rig, clip: SubjectClip, alive: Callable[[], None]) -> float:
@@ -25,6 +29,4 @@ def log_odds_of_likeness(rig: Rig, clip: SubjectClip, alive: Callable[[], None])
     """
     problem = prepare(rig, clip)
     verdict = judge(problem, search_start(problem, Quality.FAST, lambda *_: alive()))
-    if verdict is None:
-        return -np.inf
-    return float(np.log(verdict.probability) - np.log1p(-min(verdict.probability, 1.0 - 1e-9)))
+    return -np.inf if verdict is None else float(logit(min(verdict.probability, MOST)))

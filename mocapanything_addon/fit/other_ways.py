@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ..ik import rotations
 from ..ik.kinematics import forward
 from ..ik.motion import Motion
-from ..ik.solve import step
 from ..ik.terms.joint_positions import JointPositions
 from .align import align
+from .bend import bent
 from .body import Body
 from .frame_fit import fit_frame, look_at
 from .lost_limbs import limb_chains
@@ -27,8 +27,8 @@ from .problem import Problem
 from .start_poses import passing_poses, sampled_own_poses, start_poses
 from .track import MOMENTUM, STIFFER, follow, turned_on
 
-OWN_POSES = 40
-"""Of the rig's Actions."""
+OWN_POSES, TRACKED_POSES = 40, 200
+"""Of the rig's Actions, and of the motion, at most."""
 FOLLOW_STEPS, SEED_STEPS, FLIP_STEPS = 2, 4, 4
 SAME = 0.1
 """Radians: where no joint is farther from where it was, the ways have met."""
@@ -51,43 +51,49 @@ class Stretch:
     """(last - first,) how badly the motion explains them."""
     known: NDArray[np.float64]
     """(N, J, 3, 3) poses that the body may be in."""
+    alive: Callable[[], None]
+    """Called several times a second."""
 
-    def drawn_frame(self, rng: np.random.Generator) -> int:
+    @property
+    def rng(self) -> np.random.Generator:
+        return self.problem.rng
+
+    def drawn_frame(self) -> int:
         """One of the frames, the more likely the worse it is explained."""
-        return int(rng.choice(np.arange(self.first, self.last), p=self.cost / self.cost.sum()))
+        return int(self.rng.choice(np.arange(self.first, self.last), p=self.cost / self.cost.sum()))
 
-    def drawn_pose(self, rng: np.random.Generator) -> NDArray[np.float64]:
+    def drawn_pose(self) -> NDArray[np.float64]:
         """(J, 3, 3) one of the known poses."""
-        return np.asarray(self.known[rng.integers(len(self.known))])
+        return np.asarray(self.known[self.rng.integers(len(self.known))])
 
 
-Way = Callable[[Stretch, np.random.Generator, Callable[[], None]], Motion | None]
-"""Gives a motion of all frames, changed within the stretch; None where there is no such way. The last
-argument is called several times a second."""
+Way = Callable[[Stretch], Motion | None]
+"""Gives a motion of all frames, changed within the stretch; None where there is no such way."""
 
 
 def known_poses(body: Body, motion: Motion, cost: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, J, 3, 3) poses that bodies take, that the rig's own Actions show, and of the better half of a
     motion's frames by their cost (T,); all mirrored too."""
     drawn = [*start_poses(body), *passing_poses(body), *sampled_own_poses(body, OWN_POSES)]
-    good = motion.local_rotations[np.argsort(cost)[: (len(cost) + 1) // 2]]
+    best = np.argsort(cost)[: (len(cost) + 1) // 2]
+    good = motion.local_rotations[best[np.unique(np.linspace(0, len(best) - 1, TRACKED_POSES).astype(int))]]
     poses = np.concatenate([np.stack([pose.local_rotations for pose in drawn]), good])
     if body.symmetry is None:
         return poses
     return np.concatenate([poses, body.symmetry.mirror_rotations(poses)])
 
 
-def from_before(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+def from_before(stretch: Stretch) -> Motion | None:
     """Tracked again from the frame before."""
-    return _tracked_from(stretch, stretch.first - 1, rng, alive)
+    return _tracked_from(stretch, stretch.first - 1)
 
 
-def from_behind(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+def from_behind(stretch: Stretch) -> Motion | None:
     """Tracked again, backwards from the frame behind."""
-    return _tracked_from(stretch, stretch.last, rng, alive)
+    return _tracked_from(stretch, stretch.last)
 
 
-def straight_across(stretch: Stretch, rng: np.random.Generator, _: Callable[[], None]) -> Motion | None:
+def straight_across(stretch: Stretch) -> Motion | None:
     """All joints, or some limbs, from the pose before to the one behind on the shortest way."""
     before, behind = stretch.first - 1, stretch.last
     if before < 0 or behind == stretch.motion.frame_count:
@@ -95,9 +101,9 @@ def straight_across(stretch: Stretch, rng: np.random.Generator, _: Callable[[], 
     body, motion = stretch.problem.body, stretch.motion.copy()
     joints = np.arange(body.skeleton.joint_count)
     limbs = _limbs(body)
-    if limbs and rng.random() > ALL_JOINTS:
-        some = [limb for limb in limbs if rng.random() < EACH_LIMB]
-        joints = np.concatenate(some or [limbs[rng.integers(len(limbs))]])
+    if limbs and stretch.rng.random() > ALL_JOINTS:
+        some = [limb for limb in limbs if stretch.rng.random() < EACH_LIMB]
+        joints = np.concatenate(some or [limbs[stretch.rng.integers(len(limbs))]])
     share = (np.arange(stretch.first, stretch.last) - before) / (behind - before)
     start, end = motion.local_rotations[before, joints], motion.local_rotations[behind, joints]
     turn = rotations.log(np.swapaxes(start, -1, -2) @ end)
@@ -107,36 +113,36 @@ def straight_across(stretch: Stretch, rng: np.random.Generator, _: Callable[[], 
     return motion
 
 
-def with_known_pose(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+def with_known_pose(stretch: Stretch) -> Motion | None:
     """Begun in one frame with a pose known from elsewhere, facing as the body does."""
-    problem, frame = stretch.problem, stretch.drawn_frame(rng)
-    local = stretch.drawn_pose(rng).copy()
+    problem, frame = stretch.problem, stretch.drawn_frame()
+    local = stretch.drawn_pose().copy()
     root = problem.body.skeleton.root
     local[root] = stretch.motion.local_rotations[frame, root]
     laid, _ = align(problem, Motion(np.zeros((1, 3)), local[None]), frame)
-    return _begun_with(stretch, laid, frame, rng, alive)
+    return _begun_with(stretch, laid, frame)
 
 
-def with_known_limbs(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+def with_known_limbs(stretch: Stretch) -> Motion | None:
     """Begun in one frame with one or two limbs as known from elsewhere."""
     limbs = _limbs(stretch.problem.body)
     if not limbs:
         return None
-    frame = stretch.drawn_frame(rng)
+    frame = stretch.drawn_frame()
     pose = stretch.motion[frame : frame + 1].copy()
-    for _ in range(rng.integers(1, 3)):
-        limb = limbs[rng.integers(len(limbs))]
-        pose.local_rotations[0, limb] = stretch.drawn_pose(rng)[limb]
-    return _begun_with(stretch, pose, frame, rng, alive)
+    for _ in range(stretch.rng.integers(1, 3)):
+        limb = limbs[stretch.rng.integers(len(limbs))]
+        pose.local_rotations[0, limb] = stretch.drawn_pose()[limb]
+    return _begun_with(stretch, pose, frame)
 
 
-def with_lost_limbs(stretch: Stretch, rng: np.random.Generator, alive: Callable[[], None]) -> Motion | None:
+def with_lost_limbs(stretch: Stretch) -> Motion | None:
     """Begun in one frame as it is, its lost limbs brought back."""
-    frame = stretch.drawn_frame(rng)
-    return _begun_with(stretch, stretch.motion[frame : frame + 1], frame, rng, alive)
+    frame = stretch.drawn_frame()
+    return _begun_with(stretch, stretch.motion[frame : frame + 1], frame)
 
 
-def mirrored_in_depth(stretch: Stretch, rng: np.random.Generator, _: Callable[[], None]) -> Motion | None:
+def mirrored_in_depth(stretch: Stretch) -> Motion | None:
     """A limb that points as far away from the camera as it pointed towards it, or the other way round, which
     looks almost the same (C. Sminchisescu and B. Triggs, "Kinematic jump processes for monocular 3D human
     tracking", 2003)."""
@@ -144,7 +150,7 @@ def mirrored_in_depth(stretch: Stretch, rng: np.random.Generator, _: Callable[[]
     chains = limb_chains(body)
     if not chains:
         return None
-    skeleton, top = body.skeleton, int(chains[rng.integers(len(chains))][0])
+    skeleton, top = body.skeleton, int(chains[stretch.rng.integers(len(chains))][0])
     limb = np.flatnonzero(skeleton.is_ancestor[top])
     part = stretch.motion[stretch.first : stretch.last]
     places = forward(skeleton, part).positions
@@ -154,18 +160,9 @@ def mirrored_in_depth(stretch: Stretch, rng: np.random.Generator, _: Callable[[]
     targets, weights = places.copy(), np.zeros(places.shape[:2])
     targets[:, limb] -= 2.0 * depth[..., None] * away[:, None]
     weights[:, limb] = 1.0
-    free = np.zeros(skeleton.joint_count, bool)
-    free[limb] = True
-    free[skeleton.root] = False
-    held = np.ones(skeleton.parameter_count, bool)
-    held[skeleton.rotation_parameters] = np.repeat(~free[skeleton.moving], 3)
+    wanted = JointPositions(targets, weights, FLIP_SIGMA * body.size)
     frames = np.arange(stretch.first, stretch.last)
-    terms = [
-        JointPositions(targets, weights, FLIP_SIGMA * body.size),
-        stretch.problem.expected.term(frames, skeleton.moving[1:]),
-    ]
-    for _step in range(FLIP_STEPS):
-        part, _report = step(skeleton, part, terms, held=np.tile(held, (part.frame_count, 1)))
+    part = bent(stretch.problem, part, frames, limb, wanted, steps=FLIP_STEPS)
     motion = stretch.motion.copy()
     motion.local_rotations[stretch.first : stretch.last] = part.local_rotations
     return motion
@@ -191,31 +188,25 @@ def _limbs(body: Body) -> list[NDArray[np.intp]]:
     ]
 
 
-def _tracked_from(
-    stretch: Stretch, frame: int, rng: np.random.Generator, alive: Callable[[], None]
-) -> Motion | None:
+def _tracked_from(stretch: Stretch, frame: int) -> Motion | None:
     if not 0 <= frame < stretch.motion.frame_count:
         return None
-    return _tracked(stretch, stretch.motion[frame : frame + 1], frame, rng, alive)
+    return _tracked(stretch, stretch.motion[frame : frame + 1], frame)
 
 
-def _begun_with(
-    stretch: Stretch, pose: Motion, frame: int, rng: np.random.Generator, alive: Callable[[], None]
-) -> Motion:
-    alive()
+def _begun_with(stretch: Stretch, pose: Motion, frame: int) -> Motion:
+    stretch.alive()
     fitted = fit_frame(stretch.problem, pose, frame, steps=SEED_STEPS)
-    return _tracked(stretch, fitted, frame, rng, alive)
+    return _tracked(stretch, fitted, frame)
 
 
-def _tracked(
-    stretch: Stretch, pose: Motion, frame: int, rng: np.random.Generator, alive: Callable[[], None]
-) -> Motion:
+def _tracked(stretch: Stretch, pose: Motion, frame: int) -> Motion:
     """From a pose in a frame to both ends of the stretch, or until it meets the motion as it was.
 
     Whether the body goes on as it moved, and how firmly it is held by what is expected, is drawn by chance:
     no choice is right everywhere.
     """
-    problem, motion = stretch.problem, stretch.motion.copy()
+    problem, rng, motion = stretch.problem, stretch.rng, stretch.motion.copy()
     momentum, stiffer = rng.choice([0.0, MOMENTUM]), float(rng.choice([1.0, STIFFER]))
     motion.root_translation[frame] = pose.root_translation[0]
     motion.local_rotations[frame] = pose.local_rotations[0]
@@ -223,7 +214,7 @@ def _tracked(
         here, before, previous = pose, None, frame
         sight = look_at(problem, here, frame)
         for t in way:
-            alive()
+            stretch.alive()
             guess = here if before is None else turned_on(here, before, momentum)
             seconds = problem.seconds(previous, t)
             moved, sight = follow(problem, sight, guess, t, seconds, FOLLOW_STEPS, stiffer=stiffer)

@@ -60,11 +60,12 @@ def revise(
     for number in range(passes):
         before = cost.total
         stretches = costly_stretches(cost)
-        for done, (first, last) in enumerate(stretches):
-            at = number * len(stretches) + done, passes * len(stretches)
-            motion = _revised(problem, motion, cost, first, last, progress, at)
         if not stretches:
             break
+        known = known_poses(problem.body, motion, frame_costs(cost))
+        for done, (first, last) in enumerate(stretches):
+            at = number * len(stretches) + done, passes * len(stretches)
+            motion = _revised(problem, motion, cost, known, first, last, progress, at)
         cost = clip_cost(problem, motion, progress, stage=STAGE, flow_weight=FLOW_WEIGHT)
         if cost.total > WORTH_ANOTHER * before:
             break
@@ -106,6 +107,7 @@ def _revised(
     problem: Problem,
     motion: Motion,
     cost: ClipCost,
+    known: NDArray[np.float64],
     first: int,
     last: int,
     progress: Progress,
@@ -114,33 +116,35 @@ def _revised(
     """The motion with a cheaper way through the frames ``first`` to ``last - 1``, if one was found."""
     start, end = max(first - AROUND, 0), min(last + AROUND, motion.frame_count)
 
-    def judged(version: Motion) -> ClipCost:
-        part = version[start:end]
+    def judged(part: Motion) -> ClipCost:
         return clip_cost(problem, part, alive, stage=STAGE, flow_weight=FLOW_WEIGHT, first=start)
 
     def alive(*_: object) -> None:
         progress(STAGE, *at)
 
-    frames = frame_costs(cost)
     stretch = Stretch(
         problem=problem,
         motion=motion,
         first=first,
         last=last,
-        cost=frames[first:last],
-        known=known_poses(problem.body, motion, frames),
+        cost=frame_costs(cost)[first:last],
+        known=known,
+        alive=alive,
     )
-    versions, costs = [motion], [judged(motion)]
+    # Copies of the part alone: all frames of a long clip, once a way, would be too many.
+    versions = [motion[start:end].copy()]
+    costs = [judged(versions[0])]
     for way in WAYS:
-        found = way(stretch, problem.rng, alive)
+        found = way(stretch)
         if found is not None:
-            versions.append(solve_some_frames(problem, found, start, end, alive, rounds=TRIAL_ROUNDS))
+            solved = solve_some_frames(problem, found, start, end, alive, rounds=TRIAL_ROUNDS)
+            versions.append(solved[start:end].copy())
             costs.append(judged(versions[-1]))
-    mixed = cheapest_mix(problem.body, [version[start:end] for version in versions], costs)
-    if np.array_equal(mixed.local_rotations, motion.local_rotations[start:end]):
+    mixed = cheapest_mix(problem.body, versions, costs)
+    if np.array_equal(mixed.local_rotations, versions[0].local_rotations):
         return motion
     changed = motion.copy()
     changed.root_translation[start:end] = mixed.root_translation
     changed.local_rotations[start:end] = mixed.local_rotations
     changed = solve_some_frames(problem, changed, start, end, alive, rounds=LAST_ROUNDS)
-    return changed if judged(changed).total < costs[0].total - CLEARLY_BETTER else motion
+    return changed if judged(changed[start:end]).total < costs[0].total - CLEARLY_BETTER else motion

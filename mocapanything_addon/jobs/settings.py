@@ -62,7 +62,7 @@ class CaptureSettings:
         if self.subject_choice < 1:
             raise BadInputError(
                 f"There is no subject {self.subject_choice}: they are numbered from 1, the likeliest.",
-                code="subject_missing",
+                code="no_such_subject",
             )
         if self.start_choice < 1:
             raise BadInputError(

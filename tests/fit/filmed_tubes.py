@@ -25,6 +25,7 @@ from tests.tube_character import _box, tube_rig
 WIDTH, HEIGHT = 320, 240
 PIXELS = 128
 UP = np.array([0.0, 0.0, 1.0])
+UPPER_LEGS = [3, 6, 9, 12]
 
 
 def long_necked_rig() -> Rig:
@@ -130,3 +131,14 @@ def film(
         mask=mask,
         cut_off=cut_off,
     )
+
+
+def walking(rig: Rig, headings: NDArray[np.float64], *, period: float, swing: float) -> Motion:
+    """The legs of :func:`long_necked_rig` swing by ``swing`` radians, the same every ``period`` frames, in a
+    body turned to ``headings`` (T,) radians."""
+    motion = standing(rig, headings)
+    phase = np.arange(len(headings)) / period * 2.0 * np.pi
+    for number, joint in enumerate(UPPER_LEGS):
+        angle = swing * np.sin(phase + np.pi * (number in (1, 2)))
+        motion.local_rotations[:, joint] = rotations.exp(angle[:, None] * np.array([1.0, 0.0, 0.0]))
+    return motion

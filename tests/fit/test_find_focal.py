@@ -9,10 +9,10 @@ import pytest
 from mocapanything_addon.fit.find_focal import find_focal, with_focal
 from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.problem import Problem
-from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
-from tests.fit.filmed_tubes import camera_at, film, long_necked_rig, standing
+from tests.fit import filmed_tubes
+from tests.fit.filmed_tubes import camera_at, film, long_necked_rig
 
 RIG = long_necked_rig()
 FRAMES = 20
@@ -25,12 +25,7 @@ def ignored(*_: object) -> None:
 
 def walking() -> Motion:
     """Turns round, so that either end comes nearer."""
-    motion = standing(RIG, np.radians(np.linspace(10.0, 130.0, FRAMES)))
-    phase = np.arange(FRAMES) / 8.0 * 2.0 * np.pi
-    for number, joint in enumerate((3, 6, 9, 12)):
-        angle = 0.4 * np.sin(phase + np.pi * (number in (1, 2)))
-        motion.local_rotations[:, joint] = rotations.exp(angle[:, None] * np.array([1.0, 0.0, 0.0]))
-    return motion
+    return filmed_tubes.walking(RIG, np.radians(np.linspace(10.0, 130.0, FRAMES)), period=8.0, swing=0.4)
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ from mocapanything_addon.fit.whole_clip import FLOW_WEIGHT, fit_whole_clip
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
-from tests.fit.filmed_tubes import UP, camera_at, film, long_necked_rig, standing
+from tests.fit import filmed_tubes
+from tests.fit.filmed_tubes import UP, UPPER_LEGS, camera_at, film, long_necked_rig
 
 RIG = long_necked_rig()
 FRAMES = 18
-UPPER = [3, 6, 9, 12]
 CAMERA = camera_at(0.15)
 
 
@@ -33,12 +33,7 @@ def ignored(stage: str, done: int, total: int) -> None:
 
 def walking() -> Motion:
     """Seen obliquely, legs swinging, the same every nine frames."""
-    motion = standing(RIG, np.full(FRAMES, np.radians(60.0)))
-    phase = np.arange(FRAMES) / 9.0 * 2.0 * np.pi
-    for number, joint in enumerate(UPPER):
-        angle = 0.55 * np.sin(phase + np.pi * (number in (1, 2)))
-        motion.local_rotations[:, joint] = rotations.exp(angle[:, None] * np.array([1.0, 0.0, 0.0]))
-    return motion
+    return filmed_tubes.walking(RIG, np.full(FRAMES, np.radians(60.0)), period=9.0, swing=0.55)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +44,7 @@ def problem() -> Problem:
 def legs_off(motion: Motion, frames: slice) -> float:
     """Degrees."""
     angles = rotations.angle_between(
-        motion.local_rotations[frames][:, UPPER], walking().local_rotations[frames][:, UPPER]
+        motion.local_rotations[frames][:, UPPER_LEGS], walking().local_rotations[frames][:, UPPER_LEGS]
     )
     return float(np.degrees(angles).mean())
 
@@ -98,8 +93,8 @@ def test_expected_pose_moves_to_the_mean_of_both_sides(problem: Problem) -> None
     assert body.symmetry is not None
     motion = walking()
     bent = rotations.exp(np.array([0.6, 0.0, 0.0]))
-    motion.local_rotations[:, UPPER[0]] = bent
-    left = UPPER[0]
+    motion.local_rotations[:, UPPER_LEGS[0]] = bent
+    left = UPPER_LEGS[0]
     right = int(body.symmetry.partners[left])
     motion.local_rotations[:, right] = np.eye(3)
     rest = ExpectedPose.at_rest(body.stiffness)

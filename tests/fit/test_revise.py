@@ -23,11 +23,11 @@ from mocapanything_addon.fit.whole_clip import FLOW_WEIGHT, solve_some_frames
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
-from tests.fit.filmed_tubes import camera_at, film, long_necked_rig, standing
+from tests.fit import filmed_tubes
+from tests.fit.filmed_tubes import camera_at, film, long_necked_rig
 
 RIG = long_necked_rig()
 FRAMES = 26
-UPPER = [3, 6, 9, 12]
 CAMERA = camera_at(0.15)
 WRONG = slice(13, 18)
 
@@ -38,12 +38,7 @@ def ignored(*_: object) -> None:
 
 def walking() -> Motion:
     """Seen obliquely, legs swinging, the same every ten frames."""
-    motion = standing(RIG, np.full(FRAMES, np.radians(60.0)))
-    phase = np.arange(FRAMES) / 10.0 * 2.0 * np.pi
-    for number, joint in enumerate(UPPER):
-        angle = 0.55 * np.sin(phase + np.pi * (number in (1, 2)))
-        motion.local_rotations[:, joint] = rotations.exp(angle[:, None] * np.array([1.0, 0.0, 0.0]))
-    return motion
+    return filmed_tubes.walking(RIG, np.full(FRAMES, np.radians(60.0)), period=10.0, swing=0.55)
 
 
 def astray() -> Motion:
@@ -74,6 +69,7 @@ def stretch_of(problem: Problem, motion: Motion) -> Stretch:
         last=WRONG.stop,
         cost=costs[WRONG],
         known=known_poses(problem.body, motion, costs),
+        alive=ignored,
     )
 
 
@@ -115,7 +111,7 @@ def test_long_stretches_are_taken_in_pieces() -> None:
 def test_ways_change_nothing_but_their_stretch(problem: Problem, way) -> None:
     motion = astray()
     before = motion.copy()
-    found = way(stretch_of(problem, motion), np.random.default_rng(3), ignored)
+    found = way(stretch_of(problem, motion))
     assert found is not None
     assert motion.local_rotations == pytest.approx(before.local_rotations)
     outside = np.r_[0 : WRONG.start, WRONG.stop : FRAMES]
@@ -126,14 +122,14 @@ def test_ways_change_nothing_but_their_stretch(problem: Problem, way) -> None:
 def test_no_way_leads_on_from_beyond_the_clip(problem: Problem) -> None:
     motion = walking()
     costs = np.ones(FRAMES)
-    everything = Stretch(problem, motion, 0, FRAMES, costs, known_poses(problem.body, motion, costs))
-    rng = np.random.default_rng(0)
-    assert all(way(everything, rng, ignored) is None for way in (from_before, from_behind, straight_across))
+    known = known_poses(problem.body, motion, costs)
+    everything = Stretch(problem, motion, 0, FRAMES, costs, known, ignored)
+    assert all(way(everything) is None for way in (from_before, from_behind, straight_across))
 
 
 def test_a_limb_mirrored_in_depth_is_seen_where_it_was(problem: Problem) -> None:
     motion = walking()
-    found = mirrored_in_depth(stretch_of(problem, motion), np.random.default_rng(1), ignored)
+    found = mirrored_in_depth(stretch_of(problem, motion))
     assert found is not None
     before, after = (forward(problem.body.skeleton, m).positions[WRONG] for m in (motion, found))
     in_image = np.linalg.norm(CAMERA.project(before) - CAMERA.project(after), axis=-1)

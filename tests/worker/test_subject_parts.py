@@ -60,6 +60,15 @@ def test_cut_is_found_and_a_pan_or_flash_is_none():
     assert longest_shot([0, 10, 14], 30) == (14, 16)
 
 
+def test_cut_between_places_with_sky_above_ground_is_found():
+    sky = np.linspace(1.0, 0.0, 200)[:, None, None] * np.array([120, 130, 150])
+    meadow = np.clip(sky + 0.5 * texture(200, 300, 3, 40, 160, 9) * [0.6, 1.0, 0.4], 0, 255)
+    desert = np.clip(sky + 0.5 * texture(200, 300, 4, 90, 220, 9) * [1.1, 0.8, 0.5], 0, 255)
+    detector = ShotDetector()
+    assert not any(detector.is_cut(meadow.astype(np.uint8)) for _ in range(3))
+    assert detector.is_cut(desert.astype(np.uint8))
+
+
 def test_window_holds_the_subject_and_does_not_pump():
     rng = np.random.default_rng(0)
     time = np.arange(120)

@@ -112,8 +112,7 @@ def moving_candidates(
     things = find_moving_things(frames, likelihood, lambda share: tick(0.5 * share))
     if not things:
         height, width = frames.shape[:2]
-        labels = seed_labels(likelihood.logit(0), (0.5 * width, 0.5 * height))
-        return [Candidate((0,), labels, (labels == SUBJECT,), 1.0)]
+        return [_not_cut_out(likelihood, 0, (0.5 * width, 0.5 * height))]
     most = max(things[0].motion, 1e-9)
     things = [thing for thing in things if thing.motion >= LEAST_MOTION * most][:MOST]
     found: list[tuple[MovingThing, Candidate]] = []
@@ -130,9 +129,8 @@ def moving_candidates(
             labels = seed_labels(likelihood.logit(clear[0]), thing.centers[clear[0]])
             found.append((thing, Candidate(tuple(clear), labels, masks, thing.motion / most)))
     if not found:
-        clear = things[0].clear_frames(1)
-        labels = seed_labels(likelihood.logit(clear[0]), things[0].centers[clear[0]])
-        return [Candidate((clear[0],), labels, (labels == SUBJECT,), 1.0)]
+        (clearest,) = things[0].clear_frames(1)
+        return [_not_cut_out(likelihood, clearest, things[0].centers[clearest])]
     return [candidate for _, candidate in found]
 
 
@@ -172,6 +170,12 @@ def _mask(
     logit = likelihood.logit(frame)
     moving = hint_of_motion(logit, seed_labels(logit, thing.centers[frame]))
     return begin(frames[frame], without_small_rivals(moving, moving > 0), moving, cutter) > 0
+
+
+def _not_cut_out(likelihood: Likelihood, frame: int, center: tuple[float, float]) -> Candidate:
+    """What moves nearest to a place, where the network knows nothing of it."""
+    labels = seed_labels(likelihood.logit(frame), center)
+    return Candidate((frame,), labels, (labels == SUBJECT,), 1.0)
 
 
 def _are_one(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:

@@ -361,7 +361,7 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
     """The candidate that the user wants.
 
     Raises:
-        BadInputError: ``subject_missing``, there are not so many.
+        BadInputError: ``no_such_subject``, there are not so many.
     """
     count = len(candidates)
     if choice > count:
@@ -371,7 +371,7 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
             "Choose 1."
             if count == 1
             else f"Choose 1 to {count}, or give a box around the one that is meant.",
-            code="subject_missing",
+            code="no_such_subject",
         )
     if count > 1 and choice == 1:
         which = "the largest" if candidates[0].likeness is None else "the one most like the character"
