@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -41,6 +42,20 @@ MAX_HELD = 96
 _AGREES = np.exp(-((np.maximum(np.arange(256) - NOISE, 0.0) / DIFFERENCE) ** 2)).astype(np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Vote:
+    """What other frames say of one."""
+
+    disagreement: NDArray[np.float32]
+    """(h, w) 0 to 1, the share of the votes cast at this place that saw something else there."""
+    cast: NDArray[np.float32]
+    """(h, w) number of votes."""
+    image: NDArray[np.uint8]
+    """(h, w, 3) the frame as it was compared: slightly blurred Lab."""
+    behind: NDArray[np.uint8]
+    """(h, w, 3) what the votes saw on average, Lab."""
+
+
 class Background:
     """The background of one shot, as a vote among registered frames.
 
@@ -72,29 +87,39 @@ class Background:
         # Registration is good to a pixel, to two while the camera travels.
         self._tolerance = np.ones((5, 5) if self.travels else (3, 3), np.uint8)
 
-    def disagreement(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Two (h, w): 0 to 1, the share of the votes cast at this place that saw something else there; and
-        the number of votes."""
+    def disagreement(self, index: int) -> NDArray[np.float32]:
+        """(h, w) 0 to 1, the share of the votes cast at this place that saw something else there."""
+        return self.vote(index).disagreement
+
+    def vote(self, index: int) -> Vote:
+        """What the other frames say of this one."""
         image = self._image(index)
         height, width = image.shape[:2]
         low, high = cv2.erode(image, self._tolerance), cv2.dilate(image, self._tolerance)
         agreed = np.zeros((height, width), np.float32)
         cast = np.full((height, width), 1e-3, np.float32)
+        seen = np.zeros((height, width, 3), np.float32)
         for voter in self._voters(index):
             other = self._voter_image(voter)
-            motion = self.motion(voter, index)
-            if self._moved(motion) > STILL_PIXELS:
+            if not self.is_still(voter, index):
+                motion = self.motion(voter, index)
                 other = np.asarray(cv2.warpPerspective(other, motion, (width, height)), np.uint8)
             a, b, c, _ = cv2.split(cv2.max(cv2.subtract(other, high), cv2.subtract(low, other)))
             weight = other[:, :, 3].astype(np.float32) * np.float32(1 / 255)
             agreed += weight * cv2.LUT(cv2.max(cv2.max(a, b), c), _AGREES)
             cast += weight
-        return np.asarray(1.0 - agreed / cast, np.float32), cast
+            seen += weight[..., None] * other[:, :, :3]
+        behind = np.asarray(np.rint(seen / cast[..., None]), np.uint8)
+        return Vote(np.asarray(1.0 - agreed / cast, np.float32), cast, image[:, :, :3], behind)
 
     def motion(self, source: int, target: int) -> NDArray[np.float64]:
         """(3, 3) homography from one frame of the shot to another."""
         motion = self._to_frame[target] @ np.linalg.inv(self._to_frame[source])
         return np.asarray(motion / motion[2, 2], np.float64)
+
+    def is_still(self, source: int, target: int) -> bool:
+        """Whether the camera stands as it did."""
+        return self._moved(self.motion(source, target)) <= STILL_PIXELS
 
     def forget(self) -> None:
         """Drop what is held in memory, e.g. because ``votes`` changed."""

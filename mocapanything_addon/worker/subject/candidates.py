@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ...fit.clip import SubjectClip
 from ...models.mask_cutter import MaskCutter
-from .follow import RIVAL, Hint, as_hint, begin, without_small_rivals
+from .follow import RIVAL, Hint, as_hint, begin, cut_out, parts_touching, without_small_rivals
 from .frame_store import FrameStore
 from .likelihood import Likelihood
 from .moving_things import MovingThing, find_moving_things
-from .track import OTHER, SUBJECT, seed_labels
+from .parts import connected_parts
+from .track import NEWCOMER, OTHER, SUBJECT, seed_labels
 from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image
 
 MOST = 3
@@ -32,6 +33,12 @@ WINDOW = 192
 SAME = 0.5
 """Share of the smaller of two masks in one frame that lies within the larger one: from there on they are one
 creature."""
+
+RATHER_SMALL = 0.25
+"""Quantile of a creature's areas, over the frames in which it was cut out, of the one that is shown."""
+
+GLANCES = 4
+"""Frames in which it is looked whether two moving things are one creature."""
 
 STILL = -0.35
 """Hint of a pixel that does not move: a trunk that slides along itself looks as still as the ground."""
@@ -112,26 +119,80 @@ def moving_candidates(
     things = find_moving_things(frames, likelihood, lambda share: tick(0.5 * share))
     if not things:
         height, width = frames.shape[:2]
-        return [_not_cut_out(likelihood, 0, (0.5 * width, 0.5 * height))]
+        return [_not_cut_out(likelihood, 0, [(0.5 * width, 0.5 * height)])]
     most = max(things[0].motion, 1e-9)
     things = [thing for thing in things if thing.motion >= LEAST_MOTION * most][:MOST]
+    things = _whole_creatures(things, frames, likelihood, cutter)
+    most = max(thing.motion for thing in things)
     found: list[tuple[MovingThing, Candidate]] = []
     for number, thing in enumerate(things):
         tick(0.5 + 0.5 * number / len(things))
-        clear = thing.clear_frames(FRAMES)
-        masks = tuple(_mask(frames, likelihood, cutter, thing, frame) for frame in clear)
+        rivals = [other for other in things if other is not thing]
+        clear, masks = _clearest_first(
+            [
+                (frame, _mask(frames, likelihood, cutter, thing, rivals, frame))
+                for frame in thing.clear_frames(FRAMES)
+            ]
+        )
         # What is never in view together with another is most likely the same one, come back.
         if masks[0].any() and all(
             clear[0] in other.centers
-            and not _are_one(masks[0], _mask(frames, likelihood, cutter, other, clear[0]))
+            and not _are_one(masks[0], _mask(frames, likelihood, cutter, other, [thing], clear[0]))
             for other, _ in found
         ):
-            labels = seed_labels(likelihood.logit(clear[0]), thing.centers[clear[0]])
-            found.append((thing, Candidate(tuple(clear), labels, masks, thing.motion / most)))
+            labels = seed_labels(likelihood.parts(clear[0]), thing.centers[clear[0]])
+            labels = _with_its_parts(labels, masks[0])
+            found.append((thing, Candidate(clear, labels, masks, thing.motion / most)))
     if not found:
         (clearest,) = things[0].clear_frames(1)
         return [_not_cut_out(likelihood, clearest, things[0].centers[clearest])]
     return [candidate for _, candidate in found]
+
+
+def _clearest_first(
+    cut: list[tuple[int, NDArray[np.bool_]]],
+) -> tuple[tuple[int, ...], tuple[NDArray[np.bool_], ...]]:
+    """Frames and masks, those first that are rather small: something that stands behind the creature is cut
+    out with it while they touch. But in the smallest the creature may have lost something."""
+    areas = np.array([mask.sum() for _, mask in cut])
+    usual = float(np.quantile(areas[areas > 0], RATHER_SMALL)) if areas.any() else 1.0
+    order = np.argsort(np.abs(np.log(np.maximum(areas, 1.0) / usual)), kind="stable")
+    return tuple(cut[k][0] for k in order), tuple(cut[k][1] for k in order)
+
+
+def _whole_creatures(
+    things: list[MovingThing], frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter
+) -> list[MovingThing]:
+    """The things, with those joined that are parts of one creature: of one that steps on the spot, only the
+    legs and the tail seem to move, each on its own."""
+    whole: list[MovingThing] = []
+    for thing in things:
+        for number, other in enumerate(whole):
+            if _are_parts_of_one(other, thing, frames, likelihood, cutter):
+                whole[number] = other.with_parts(thing)
+                break
+        else:
+            whole.append(thing)
+    return whole
+
+
+def _are_parts_of_one(
+    first: MovingThing, second: MovingThing, frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter
+) -> bool:
+    """Whether the network, pointed at one, finds the other in one piece with it, at most times: two creatures
+    that touch part again."""
+    shared = sorted(first.centers.keys() & second.centers.keys())
+    votes = []
+    for group in np.array_split(shared, min(GLANCES, len(shared))) if shared else ():
+        frame = int(group[len(group) // 2])
+        logit = likelihood.logit(frame)
+        parts = likelihood.parts(frame)
+        one, other = (seed_labels(parts, thing.centers[frame]) == SUBJECT for thing in (first, second))
+        pointed = np.where(one, as_hint(logit), np.float32(0.0))
+        body = cut_out(frames[frame], pointed, cutter, one | other) > 0
+        held = parts_touching(body, one & body) & other
+        votes.append(held.sum() > SAME * other.sum())
+    return len(votes) > 0 and float(np.mean(votes)) >= SAME
 
 
 def likeliest_first(candidates: Sequence[Candidate], judged: Callable[[Candidate], float]) -> list[Candidate]:
@@ -148,10 +209,16 @@ def likeliest_first(candidates: Sequence[Candidate], judged: Callable[[Candidate
     return [replace(candidate, likeness=likeness) for candidate, likeness in found]
 
 
-def hint_of_motion(logit: NDArray[np.float32], labels: NDArray[np.uint8]) -> Hint:
-    """What motion says about where the subject is, from the log odds (h, w) and labels (h, w) of a frame."""
+def hint_of_motion(logit: NDArray[np.float32], labels: NDArray[np.uint8], *, is_alone: bool = False) -> Hint:
+    """What motion says about where the subject is.
+
+    Args:
+        logit: (h, w) log odds of a frame.
+        labels: (h, w) of the frame, see track.py.
+        is_alone: No other creature moves in the video: what moves and was not followed may be a part of it.
+    """
     moving = np.maximum(as_hint(logit), np.float32(STILL))
-    return np.where(labels == OTHER, RIVAL, moving)
+    return np.where(labels == OTHER, np.float32(0.0) if is_alone else RIVAL, moving)
 
 
 def candidate_picture(rgb: NDArray[np.uint8], candidate: Candidate) -> NDArray[np.uint8]:
@@ -165,16 +232,36 @@ def candidate_picture(rgb: NDArray[np.uint8], candidate: Candidate) -> NDArray[n
 
 
 def _mask(
-    frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter, thing: MovingThing, frame: int
+    frames: FrameStore,
+    likelihood: Likelihood,
+    cutter: MaskCutter,
+    thing: MovingThing,
+    rivals: Sequence[MovingThing],
+    frame: int,
 ) -> NDArray[np.bool_]:
+    """(h, w) the thing, cut out. What else moves, and is none of the rivals, may be a part of it or not."""
     logit = likelihood.logit(frame)
-    moving = hint_of_motion(logit, seed_labels(logit, thing.centers[frame]))
+    parts = likelihood.parts(frame)
+    labels = seed_labels(parts, thing.centers[frame])
+    for rival in rivals:
+        theirs = seed_labels(parts, rival.centers.get(frame, ())) == SUBJECT
+        labels[theirs & (labels == OTHER)] = NEWCOMER
+    moving = hint_of_motion(logit, np.where(labels == NEWCOMER, OTHER, 0).astype(np.uint8))
+    moving[labels == OTHER] = 0.0
     return begin(frames[frame], without_small_rivals(moving, moving > 0), moving, cutter) > 0
 
 
-def _not_cut_out(likelihood: Likelihood, frame: int, center: tuple[float, float]) -> Candidate:
-    """What moves nearest to a place, where the network knows nothing of it."""
-    labels = seed_labels(likelihood.logit(frame), center)
+def _with_its_parts(labels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The labels (h, w), with everything that moves and lies mostly in the thing's mask as a part of it."""
+    parts, stats, _ = connected_parts(labels == OTHER)
+    inside = np.bincount(parts[mask], minlength=len(stats))
+    own = np.flatnonzero(inside > SAME * stats[:, cv2.CC_STAT_AREA])
+    return np.where((labels == OTHER) & np.isin(parts, own), SUBJECT, labels).astype(np.uint8)
+
+
+def _not_cut_out(likelihood: Likelihood, frame: int, centers: list[tuple[float, float]]) -> Candidate:
+    """What moves nearest to some places, where the network knows nothing of it."""
+    labels = seed_labels(likelihood.parts(frame), centers)
     return Candidate((frame,), labels, (labels == SUBJECT,), 1.0)
 
 

@@ -56,6 +56,9 @@ FOUND_SHARE = 0.6
 LEAST_FILLED = 0.1
 """Share of the user's box that the network must find for its word to count."""
 
+SHOWN = np.float32(0.9)
+"""Hint where the chosen candidate was cut out: it is what the user was shown."""
+
 NEAR = 0.04
 """What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
 
@@ -335,8 +338,10 @@ def _find(
         else:
             seed = pointed[0], _labels(survey.frames, pointed, likelihood, cutter)
         labels = follow_subject(survey.frames, likelihood, scratch, tick(0.6, 0.7), seed)
-        hint = _MovingHint(likelihood, labels)
+        hint = _MovingHint(likelihood, labels, is_alone=len(candidates) == 1)
         start = seed[0], hint(seed[0])
+        if candidates:
+            start = seed[0], np.where(chosen.masks[0], SHOWN, start[1])
         odds = follow_masks(survey.frames, hint, start, cutter, scratch, tick(0.7, 1.0))
     else:
         start = pointed or what_stands_out(survey.frames, cutter, tick(0.5, 0.6))
@@ -402,9 +407,10 @@ class _MovingHint:
 
     likelihood: Likelihood
     labels: FrameStore
+    is_alone: bool
 
     def __call__(self, index: int) -> Hint:
-        return hint_of_motion(self.likelihood.logit(index), self.labels[index])
+        return hint_of_motion(self.likelihood.logit(index), self.labels[index], is_alone=self.is_alone)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,10 @@ LEFT_OUT = np.float32(-0.5)
 """Hint of what a mask leaves out."""
 
 MOST_MISSED = 4.0
-"""Area of the whole over that of a part, at most: else the background stands out."""
+"""Area of the whole over that of a part, at most: else the background may stand out, unless"""
+
+LARGEST, CERTAINLY = 0.5, 0.8
+"""it is less than this share of the image, and the network is so sure of it on average (0 to 1)."""
 
 SURE = 0.8
 """Hint of what surely is the subject."""
@@ -125,15 +128,30 @@ def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) 
     if not (found > 0).any():
         return found
     moving = without_small_rivals(moving, found > 0)
-    wide = cv2.dilate(
-        (found > 0).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=round(0.1 * max(hint.shape))
-    )
-    free = cut_out(rgb, np.where(moving == RIVAL, RIVAL, np.float32(0.0)), cutter, wide > 0)
-    whole = parts_touching((free > 0) & (moving != RIVAL), found > 0)
-    if whole.sum() < MOST_MISSED * (found > 0).sum():
-        found = np.where(whole, np.maximum(found, free), found)
+    rivals = np.where(moving == RIVAL, RIVAL, np.float32(0.0))
+    # Near around first; a body of which only the tail moves is larger than that.
+    for around in (_near(found > 0), np.ones(hint.shape, bool)):
+        free = cut_out(rgb, rivals, cutter, around)
+        whole = parts_touching((free > 0) & (moving != RIVAL), found > 0)
+        if _stands_out(whole, free, found > 0):
+            found = np.where(whole, np.maximum(found, free), found)
     hint = as_hint(found)
     return together(cut_out(rgb, hint, cutter), hint, moving)
+
+
+def _near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    reach = round(0.1 * max(mask.shape))
+    return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=reach) > 0
+
+
+def _stands_out(whole: NDArray[np.bool_], free: NDArray[np.float32], part: NDArray[np.bool_]) -> bool:
+    """Whether something in one piece with a part is a thing, and not the background."""
+    area = float(whole.sum())
+    if area < MOST_MISSED * part.sum():
+        return True
+    borders = sum(bool(edge.any()) for edge in (whole[0], whole[-1], whole[:, 0], whole[:, -1]))
+    sure = float(np.tanh(0.5 * free[whole]).mean())
+    return area < LARGEST * whole.size and borders < 2 and sure > CERTAINLY
 
 
 def what_stands_out(

@@ -78,6 +78,9 @@ class OddsStore:
     def __init__(self, store: FrameStore) -> None:
         self._store = store
 
+    def __len__(self) -> int:
+        return len(self._store)
+
     def __setitem__(self, index: int, logit: NDArray[np.float32]) -> None:
         self._store[index] = np.clip(logit * self._SCALE + 128.5, 0, 255).astype(np.uint8)
 

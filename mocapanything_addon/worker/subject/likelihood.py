@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .background import Background
+from .background import Background, Vote
 from .frame_store import FrameStore, OddsStore, Scratch
+from .parts import connected_parts, joined
+from .shadow import cast_shadow
 
 LOOKED_AT = 40
 """Frames of a shot from which it is told whether motion tells the subject."""
@@ -38,6 +40,13 @@ STEEPNESS = 8.0
 """Log odds for the whole way from agreement to disagreement."""
 
 
+LINKED = 6
+"""Frames before and after whose motion links the pieces of a thing."""
+
+IN_SHADOW = -2.0
+"""Log odds of what moves because a shadow does."""
+
+
 class Evidence(Enum):
     """What the subject was told from."""
 
@@ -59,6 +68,30 @@ class Likelihood:
     def logit(self, index: int) -> NDArray[np.float32]:
         """(h, w), within +-8."""
         return self.odds[index]
+
+    def parts(self, index: int) -> NDArray[np.int32]:
+        """(h, w) numbers, from 1, of the moving things, 0 where nothing moves.
+
+        Pieces are one thing where what moved in between, shortly before or after, links them: of a body that
+        covers its own place only pieces seem to move at any moment.
+        """
+        moving = self.logit(index) > 0
+        swept = moving.copy()
+        for other in range(max(0, index - LINKED), min(len(self.odds), index + LINKED + 1)):
+            if other != index:
+                swept |= self._moving_in(other, index)
+        numbers, _, _ = connected_parts(joined(swept))
+        return np.where(moving, numbers, np.int32(0))
+
+    def _moving_in(self, source: int, target: int) -> NDArray[np.bool_]:
+        """(h, w) what moves in one frame, as seen from where the camera is in another."""
+        moving = self.logit(source) > 0
+        if self.background.is_still(source, target):
+            return moving
+        height, width = moving.shape
+        motion = self.background.motion(source, target)
+        seen = cv2.warpPerspective(moving.astype(np.uint8), motion, (width, height), flags=cv2.INTER_NEAREST)
+        return np.asarray(seen > 0)
 
 
 def subject_likelihood(
@@ -86,7 +119,7 @@ def subject_likelihood(
     votes = scratch.store("votes", (height, width))
     inside = np.zeros((height, width), np.float32)
     for index in range(0, count, grid):
-        logit = STEEPNESS * (background.disagreement(index)[0] - threshold)
+        logit = STEEPNESS * (background.disagreement(index) - threshold)
         votes.append((255.0 / (1.0 + np.exp(logit))).astype(np.uint8))
         inside += _outline(logit > 0)
         tick(0.2 + 0.2 * index / count)
@@ -98,11 +131,19 @@ def subject_likelihood(
     background.forget()
     odds = scratch.odds("likelihood", height, width)
     for index in range(count):
-        disagreement, cast = background.disagreement(index)
-        logit = STEEPNESS * (disagreement - 0.4) * np.clip(cast / FULL_VOTES, 0.0, 1.0)
+        vote = background.vote(index)
+        logit = STEEPNESS * (vote.disagreement - 0.4) * np.clip(vote.cast / FULL_VOTES, 0.0, 1.0)
+        logit[_shadow(vote, logit > 0)] = IN_SHADOW
         odds[index] = np.where(covered & (logit < 0), 0.2 * logit, logit)
         tick(0.4 + 0.6 * index / count)
     return evidence, Likelihood(odds, background)
+
+
+def _shadow(vote: Vote, moving: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(h, w) the moving pixels that are in a shadow."""
+    now, behind = (cv2.cvtColor(image, cv2.COLOR_LAB2RGB) for image in (vote.image, vote.behind))
+    known = vote.cast >= FULL_VOTES
+    return cast_shadow(np.asarray(now, np.uint8), np.asarray(behind, np.uint8), moving & known)
 
 
 def _look(
@@ -114,7 +155,7 @@ def _look(
     border[height // 8 : -(height // 8), width // 8 : -(width // 8)] = False
     medians, noise, shares = [], [], []
     for done, index in enumerate(chosen):
-        disagreement = background.disagreement(index)[0]
+        disagreement = background.disagreement(index)
         medians.append(float(np.median(disagreement[border])))
         noise.append(float(np.percentile(disagreement[border], 75)))
         shares.append(np.sort(disagreement.ravel())[-max(1, round(LEAST_MOVING * disagreement.size))])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .carry import grey
 from .frame_store import FrameStore
 from .likelihood import Likelihood
-from .parts import LEAST_AREA, connected_parts, joined
+from .parts import LEAST_AREA, places_of
 
 CHANGE = 20.0
 """Grey levels between two frames that count as full motion."""
@@ -36,8 +36,17 @@ class MovingThing:
     """Pixels that moved, over the frames looked at."""
     areas: dict[int, int] = field(default_factory=dict)
     """By frame: its area in pixels,"""
-    centers: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """and its centre."""
+    centers: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    """and the centres of its parts."""
+
+    def with_parts(self, other: MovingThing) -> MovingThing:
+        """Both as one thing."""
+        frames = sorted(self.areas.keys() | other.areas.keys())
+        return MovingThing(
+            self.motion + other.motion,
+            {frame: self.areas.get(frame, 0) + other.areas.get(frame, 0) for frame in frames},
+            {frame: self.centers.get(frame, []) + other.centers.get(frame, []) for frame in frames},
+        )
 
     def clear_frames(self, count: int) -> list[int]:
         """So many frames, from different times, in which it stands as large as it usually does; the clearest
@@ -67,10 +76,11 @@ def find_moving_things(
     for index in range(0, count, every):
         now = grey(frames[index])
         weight = _change(before, now, likelihood, index - every, index)
-        parts, stats, centers = connected_parts(joined(likelihood.logit(index) > 0))
+        parts = likelihood.parts(index)
+        areas, centers = places_of(parts)
         continued: list[tuple[MovingThing, NDArray[np.bool_]]] = []
-        for part in range(1, len(stats)):
-            area = int(stats[part, cv2.CC_STAT_AREA])
+        for part in range(1, len(areas)):
+            area = int(areas[part])
             if area < LEAST_AREA * now.size:
                 continue
             mask = parts == part
@@ -80,11 +90,10 @@ def find_moving_things(
             thing = open_ones.pop(which)[0] if best > SAME * area else MovingThing()
             if not thing.areas:
                 things.append(thing)
-            left, top, width, height = stats[part, :4]
-            cut = left == 0 or top == 0 or left + width == now.shape[1] or top + height == now.shape[0]
+            cut = any(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
             thing.motion += float(weight[mask].sum()) * (CUT_OFF if cut else 1.0)
             thing.areas[index] = area
-            thing.centers[index] = (float(centers[part, 0]), float(centers[part, 1]))
+            thing.centers[index] = [(float(centers[part, 0]), float(centers[part, 1]))]
             continued.append((thing, mask))
         open_ones = continued
         before = now

@@ -22,6 +22,16 @@ def connected_parts(
     return np.asarray(parts, np.int32), np.asarray(stats, np.int32), np.asarray(centers, np.float64)
 
 
+def places_of(parts: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Areas (n,) in pixels and centres (n, 2) of numbered parts (h, w), those of number 0 included; NaN where
+    a number has no pixels."""
+    areas = np.bincount(parts.ravel())
+    rows, columns = np.indices(parts.shape)
+    sums = [np.bincount(parts.ravel(), weights=at.ravel()) for at in (columns, rows)]
+    with np.errstate(invalid="ignore"):
+        return areas, np.stack(sums, axis=1) / areas[:, None]
+
+
 def at_least(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
     """The mask without parts smaller than ``area`` pixels."""
     parts, stats, _ = connected_parts(mask)

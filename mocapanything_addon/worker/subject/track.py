@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .carry import FlowCarrier, grey
 from .frame_store import FrameStore, Scratch
 from .likelihood import Likelihood
-from .parts import LEAST_AREA, at_least, connected_parts, distance, joined
+from .parts import LEAST_AREA, at_least, connected_parts, distance, places_of
 
 SUBJECT, NEWCOMER, OTHER = 255, 128, 64
 """Values of the track's frames; 0 is background. A newcomer has come into view while the subject was out of
@@ -61,7 +61,7 @@ def follow_subject(
         index = start + step
         while 0 <= index < count:
             after = grey(frames[index])
-            labels[index] = state.carry(before, after, likelihood.logit(index))
+            labels[index] = state.carry(before, after, likelihood.parts(index))
             before = after
             index += step
             done += 1
@@ -69,15 +69,15 @@ def follow_subject(
     return labels
 
 
-def seed_labels(logit: NDArray[np.float32], center: tuple[float, float]) -> NDArray[np.uint8]:
-    """(h, w) labels of a frame by its log odds: the part nearest to ``center`` (x, y) is the subject."""
-    moving = logit > 0
-    parts, stats, centers = connected_parts(joined(moving))
-    labels = np.where(moving, OTHER, 0).astype(np.uint8)
-    large = [p for p in range(1, len(stats)) if stats[p, cv2.CC_STAT_AREA] >= LEAST_AREA * logit.size]
-    if large:
-        nearest = min(large, key=lambda p: float(np.hypot(*(centers[p] - center))))
-        labels[moving & (parts == nearest)] = SUBJECT
+def seed_labels(parts: NDArray[np.int32], centers: Sequence[tuple[float, float]]) -> NDArray[np.uint8]:
+    """(h, w) labels of a frame by its moving parts: those nearest to the ``centers`` (x, y) are the
+    subject."""
+    labels = np.where(parts > 0, OTHER, 0).astype(np.uint8)
+    areas, places = places_of(parts)
+    large = [p for p in range(1, len(areas)) if areas[p] >= LEAST_AREA * parts.size]
+    for center in centers if large else ():
+        nearest = min(large, key=lambda p: float(np.hypot(*(places[p] - center))))
+        labels[parts == nearest] = SUBJECT
     return labels
 
 
@@ -92,24 +92,24 @@ class _State:
         self._flow = FlowCarrier(*seed.shape)
 
     def carry(
-        self, before: NDArray[np.uint8], after: NDArray[np.uint8], logit: NDArray[np.float32]
+        self, before: NDArray[np.uint8], after: NDArray[np.uint8], parts: NDArray[np.int32]
     ) -> NDArray[np.uint8]:
         """Labels of the next frame: each moving pixel takes the nearest label, moved along by the flow."""
         warped = self._flow.labels(self._labels, before, after)
-        moving = logit > 0
+        moving = parts > 0
         rivals = at_least(warped == OTHER, RIVAL * self._area)
         to_subject, to_other = distance(warped == SUBJECT), distance(rivals)
-        parts, stats, _ = connected_parts(moving)
+        areas = np.bincount(parts.ravel())
         subject = np.zeros(moving.shape, bool)
-        own = np.bincount(parts[(to_subject < 1.0) & moving], minlength=len(stats))
-        foreign = np.bincount(parts[(to_other < 1.0) & moving], minlength=len(stats))
-        for part in range(1, len(stats)):
+        own = np.bincount(parts[(to_subject < 1.0) & moving], minlength=len(areas))
+        foreign = np.bincount(parts[(to_other < 1.0) & moving], minlength=len(areas))
+        for part in np.flatnonzero(areas[1:]) + 1:
             mask = parts == part
             if not own[part] and to_subject[mask].min() > self._reach:
                 continue
-            if foreign[part] > 0.1 * stats[part, cv2.CC_STAT_AREA]:
+            if foreign[part] > 0.1 * areas[part]:
                 mask &= to_subject <= to_other  # two that touch
-            elif own[part] < 0.05 * stats[part, cv2.CC_STAT_AREA] and own[part] < 0.2 * self._area:
+            elif own[part] < 0.05 * areas[part] and own[part] < 0.2 * self._area:
                 mask &= to_subject < self._reach  # something large that it hardly touches
             subject |= mask
         if subject.sum() < LOST * self._area:
