@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...fit.clip import SubjectClip
 from ...models.mask_cutter import MaskCutter
-from .follow import RIVAL, Hint, as_hint, begin, without_small_rivals
+from .follow import RIVAL, Hint, as_hint, begin
 from .frame_store import FrameStore
 from .likelihood import Likelihood
 from .moving_things import MovingThing, find_moving_things
@@ -169,7 +169,7 @@ def _mask(
 ) -> NDArray[np.bool_]:
     logit = likelihood.logit(frame)
     moving = hint_of_motion(logit, seed_labels(logit, thing.centers[frame]))
-    return begin(frames[frame], without_small_rivals(moving, moving > 0), moving, cutter) > 0
+    return begin(frames[frame], moving, moving, cutter) > 0
 
 
 def _not_cut_out(likelihood: Likelihood, frame: int, center: tuple[float, float]) -> Candidate:

@@ -18,7 +18,6 @@ from ...jobs.settings import CaptureSettings
 from ...models.mask_cutter import MaskCutter
 from .. import video
 from ..video_frame import VideoFrame, VideoInfo
-from .box import SubjectBox
 from .camera_motion import CameraPath
 from .candidates import (
     Candidate,
@@ -28,14 +27,25 @@ from .candidates import (
     likeliest_first,
     moving_candidates,
 )
-from .follow import Hint, as_hint, cut_out, follow_masks, parts_touching, trusted, what_stands_out
+from .follow import (
+    Hint,
+    MaskStart,
+    MovingHint,
+    as_hint,
+    begin,
+    follow_masks,
+    parts_touching,
+    trusted,
+    what_stands_out,
+)
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
-from .likelihood import Evidence, Likelihood, subject_likelihood
+from .likelihood import Evidence, subject_likelihood
 from .parts import LEAST_AREA
+from .pointed import LabelledMotion, no_motion, pointed_at, starts_there
 from .scene_plane import scene_plane
-from .shots import ShotDetector, longest_shot
-from .track import OTHER, SUBJECT, follow_subject
+from .shots import ShotDetector, longest_shot, shot_around
+from .track import follow_subject
 from .window import (
     Homography,
     borders_touched,
@@ -53,17 +63,18 @@ ANALYSIS_AREA = 288 * 288
 FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
-LEAST_FILLED = 0.1
-"""Share of the user's box that the network must find for its word to count."""
-
-NEAR = 0.04
-"""What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
-
 RIM = 0.02
 """Distance from the image's border at which a mask is taken to reach it, share of the window."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
+
+NOT_TOLD_BY_MOTION = {
+    Evidence.FOLLOWED: "The camera runs along with the subject, so that the background could not be told by "
+    "its motion; what stands out was taken for the subject. Check the mask, or click on the subject.",
+    Evidence.PLACE: "Nothing moves against the background; what stands out was taken for the subject. "
+    "Check the mask, or click on the subject.",
+}
 
 Progress = Callable[[str, int, int], None]
 
@@ -93,13 +104,14 @@ def make_clip(
     """Find the subject of a video and cut it out.
 
     The mask is the one given in the settings; else the video's own alpha; else the mask network cuts out what
-    moves against the background, or what stands out where nothing does. The video is read twice, frame by
+    moves against the background, or what stands out where nothing does; where the user points at the subject,
+    with clicks or else with a box, that one. The video is read twice, frame by
     frame; what is kept of it lies in files, so that memory does not grow with its length. If the film is cut,
-    the longest shot is used.
+    the longest shot is used, or the one in which the user points at the subject.
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range, mask, box and choice of the subject are used.
+        settings: Range, mask, clicks, box and choice of the subject are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
@@ -108,7 +120,7 @@ def make_clip(
 
     Raises:
         BadInputError: As ``video.frames``; ``mask_...`` for an unusable mask; ``subject_missing`` if there is
-            nothing to cut out.
+            nothing to cut out; ``click_outside`` and ``click_hits_nothing``.
     """
     warnings: list[str] = []
     path = Path(path)
@@ -126,7 +138,9 @@ def make_clip(
         if seen == 0:
             raise BadInputError(
                 "The mask is empty." if survey.has_masks else "No subject was found in the video.",
-                "Give a mask with white where the subject is.",
+                "Give a mask with white where the subject is."
+                if survey.has_masks
+                else "Click on the subject, or give a mask with white where it is.",
                 code="subject_missing",
             )
         if seen < RARELY:
@@ -239,7 +253,7 @@ def _survey(
                 code="mask_too_short",
             )
         warnings.append(f"The mask ends after {survey.times[-1]:.2f} s; the capture ends with it.")
-    _keep_longest_shot(survey, scratch, warnings)
+    _keep_one_shot(survey, settings, scratch, warnings)
     if survey.camera.is_reliable:
         to_frame = np.array(survey.camera.to_frame)
         survey.plane = scene_plane(to_frame, width, height, info.width / width)
@@ -256,10 +270,18 @@ def _given_mask(given: GivenMasks | None, frame: VideoFrame) -> NDArray[np.uint8
     return given.mask_for(frame) if given is not None else mask_of(frame, frame.rgb.shape)
 
 
-def _keep_longest_shot(survey: _Survey, scratch: Scratch, warnings: list[str]) -> None:
+def _keep_one_shot(survey: _Survey, settings: CaptureSettings, scratch: Scratch, warnings: list[str]) -> None:
+    """The shot in which the user points at the subject, else the longest."""
     if len(survey.shot_starts) == 1:
         return
-    first, count = longest_shot(survey.shot_starts, len(survey.times))
+    moment = None if survey.has_masks else settings.pointed_moment
+    if moment is None:
+        first, count = longest_shot(survey.shot_starts, len(survey.times))
+        which, hint = "the longest", "Choose a range for another"
+    else:
+        at = int(np.argmin(np.abs(np.array(survey.times) - moment)))
+        first, count = shot_around(at, survey.shot_starts, len(survey.times))
+        which, hint = "the one you point at", "Point at the subject in another, or choose a range"
     shot = slice(first, first + count)
     survey.first = first
     survey.times = survey.times[shot]
@@ -271,8 +293,8 @@ def _keep_longest_shot(survey: _Survey, scratch: Scratch, warnings: list[str]) -
             kept.append(survey.frames[index])
         survey.frames = kept
     warnings.append(
-        f"The video has {len(survey.shot_starts)} shots; the longest, {survey.times[0]:.2f} to "
-        f"{survey.times[-1]:.2f} s, is used. Choose a range for another."
+        f"The video has {len(survey.shot_starts)} shots; {which}, {survey.times[0]:.2f} to "
+        f"{survey.times[-1]:.2f} s, is used. {hint}."
     )
 
 
@@ -309,45 +331,36 @@ def _find(
     evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5))
     if evidence is Evidence.FOLLOWED:
         survey.plane = None  # no background was recognised as standing still
-        warnings.append(
-            "The camera runs along with the subject, so that the background could not be told by its motion; "
-            "what stands out was taken for the subject. Check the mask, or give one."
-        )
-    elif evidence is Evidence.PLACE:
-        warnings.append(
-            "Nothing moves against the background; what stands out was taken for the subject. "
-            "Check the mask, or give one."
-        )
-    shape = survey.frames.shape[0], survey.frames.shape[1]
-    factor = survey.info.width / shape[1]
-    pointed: tuple[int, Hint] | None = None
-    if settings.box is not None:
-        box = SubjectBox(*settings.box)
-        nearest = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
-        pointed = nearest, box.hint(*shape, factor)
+    frames, times, info = survey.frames, np.array(survey.times), survey.info
+    factor = info.width / frames.shape[1]
+    pointed = pointed_at(settings, frames, times, (info.width, info.height), likelihood, cutter)
     candidates: list[Candidate] = []
-    if likelihood is not None:
-        if pointed is None:
-            moving = moving_candidates(survey.frames, likelihood, cutter, tick(0.5, 0.6))
-            candidates = moving if judge is None else _judged(survey, moving, judge, tick(0.6, 0.6))
-            chosen = _chosen(candidates, settings.subject_choice, warnings)
-            seed = chosen.frame, chosen.labels
-        else:
-            seed = pointed[0], _labels(survey.frames, pointed, likelihood, cutter)
-        labels = follow_subject(survey.frames, likelihood, scratch, tick(0.6, 0.7), seed)
-        hint = _MovingHint(likelihood, labels)
-        start = seed[0], hint(seed[0])
-        odds = follow_masks(survey.frames, hint, start, cutter, scratch, tick(0.7, 1.0))
+    if pointed:
+        starts = starts_there(pointed, frames, likelihood, cutter, scratch, tick(0.5, 0.7))
+    elif likelihood is not None:
+        moving = moving_candidates(frames, likelihood, cutter, tick(0.5, 0.6))
+        candidates = moving if judge is None else _judged(survey, moving, judge, tick(0.6, 0.6))
+        chosen = _chosen(candidates, settings.subject_choice, warnings)
+        seeds = [(chosen.frame, chosen.labels)]
+        motion = LabelledMotion(
+            likelihood, follow_subject(frames, likelihood, scratch, tick(0.6, 0.7), seeds)
+        )
+        hint = hint_of_motion(likelihood.logit(chosen.frame), motion.labels[chosen.frame])
+        starts = [_start(frames, chosen.frame, hint, motion, cutter)]
     else:
-        start = pointed or what_stands_out(survey.frames, cutter, tick(0.5, 0.6))
-        unknown = np.zeros(shape, np.float32)
-        odds = follow_masks(survey.frames, lambda index: unknown, start, cutter, scratch, tick(0.6, 1.0))
+        warnings.append(NOT_TOLD_BY_MOTION[evidence])
+        starts = [_start(frames, *what_stands_out(frames, cutter, tick(0.5, 0.6)), no_motion, cutter)]
+    odds = follow_masks(frames, starts, cutter, scratch, tick(0.7, 1.0))
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
         subject = odds[index] > 0
         if subject.sum() > LEAST_AREA * subject.size:
             boxes[index] = np.multiply(box_of(subject), factor)
     return _FoundMasks(survey.info, odds, cutter), boxes, candidates
+
+
+def _start(frames: FrameStore, index: int, hint: Hint, motion: MovingHint, cutter: MaskCutter) -> MaskStart:
+    return MaskStart(index, begin(frames[index], hint, motion(index, hint), cutter), motion)
 
 
 def _judged(
@@ -368,9 +381,7 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
         moves = "only 1 creature moves" if count == 1 else f"only {count} creatures move"
         raise BadInputError(
             f"There is no subject {choice}: in this video {moves}.",
-            "Choose 1."
-            if count == 1
-            else f"Choose 1 to {count}, or give a box around the one that is meant.",
+            "Choose 1." if count == 1 else f"Choose 1 to {count}, or click on the one that is meant.",
             code="no_such_subject",
         )
     if count > 1 and choice == 1:
@@ -380,31 +391,6 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
             f"{'' if count == 2 else f' to {count}'}: pictures of them are in the job folder, subjects."
         )
     return candidates[choice - 1]
-
-
-def _labels(
-    frames: FrameStore, pointed: tuple[int, Hint], likelihood: Likelihood, cutter: MaskCutter
-) -> NDArray[np.uint8]:
-    """(h, w) labels of the frame with the user's box: the subject, and what else moves."""
-    index, hint = pointed
-    subject = cut_out(frames[index], hint, cutter) > 0
-    if subject.sum() < LEAST_FILLED * (hint > 0).sum():
-        subject = hint > 0
-    reach = 2 * round(NEAR * min(subject.shape)) + 1
-    near = cv2.dilate(subject.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-    moving = likelihood.logit(index) > 0
-    return np.where((subject | near) & moving, SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class _MovingHint:
-    """What motion says about where the subject is."""
-
-    likelihood: Likelihood
-    labels: FrameStore
-
-    def __call__(self, index: int) -> Hint:
-        return hint_of_motion(self.likelihood.logit(index), self.labels[index])
 
 
 @dataclass(frozen=True)
