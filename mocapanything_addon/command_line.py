@@ -287,7 +287,6 @@ def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.Ex
         return [{**item, "picture": copied(item["picture"])} for item in listed]  # type: ignore[attr-defined]
 
     starts = with_copies(result.report["starts"])
-    plot = result.report["residual_plot"]
     verdict = result.report["verdict"]
     if isinstance(verdict, dict):  # its picture is that of the best start
         verdict = {**verdict, "picture": starts[0]["picture"]}
@@ -296,7 +295,10 @@ def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.Ex
         "subjects": with_copies(result.report["subjects"]),
         "starts": starts,
         "verdict": verdict,
-        "residual_plot": copied(plot) if isinstance(plot, str) else None,
+        **{
+            name: copied(path) if isinstance(path := result.report[name], str) else None
+            for name in ("mask_video", "residual_plot")
+        },
     }
 
 

@@ -77,6 +77,7 @@ def test_blend(
         "clip.bvh",
         "report.json",
         "report_pictures",
+        "report_pictures/mask.mp4",
         "report_pictures/residuals.png",
         "report_pictures/starts",
         "report_pictures/starts/1.png",
@@ -103,6 +104,8 @@ def test_blend(
     assert report["settings"]["box"] == [1.0, 2.0, 30.0, 40.0, 0.5]
     assert [start["picture"] for start in report["starts"]] == ["report_pictures/starts/1.png"]
     assert (out / "report_pictures/starts/1.png").read_bytes() == b"png"
+    assert report["mask_video"] == "report_pictures/mask.mp4"
+    assert (out / "report_pictures/mask.mp4").read_bytes() == b"video"
     assert report["residual_plot"] == "report_pictures/residuals.png"
     assert (out / "report_pictures/residuals.png").read_bytes() == b"plot"
     assert "Frames: 3" in (out / "clip.bvh").read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -90,6 +91,16 @@ def test_creature_before_a_panning_camera(tmp_path):
     ]
     assert np.mean(np.diff(places)) == pytest.approx(9.0, abs=0.5)
     assert not clip.cut_off.any()
+
+
+def test_preview_has_every_frame(tmp_path):
+    images, _ = scene(9, pan=6.0, speed=9.0)
+    preview = tmp_path / "mask.mp4"
+    capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", preview=preview)
+    with av.open(str(preview)) as container:
+        shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(shown) == 9
+    assert shown[0].shape == (HEIGHT, WIDTH, 3)
 
 
 def test_same_input_gives_the_same_masks(tmp_path):

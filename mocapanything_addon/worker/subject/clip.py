@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from .follow import (
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, subject_likelihood
+from .mask_video import MaskVideo
 from .parts import LEAST_AREA
 from .pointed import LabelledMotion, no_motion, pointed_at, starts_there
 from .scene_plane import scene_plane
@@ -99,6 +101,7 @@ def make_clip(
     progress: Progress,
     *,
     judge: Judge | None = None,
+    preview: Path | None = None,
     size: int = 256,
 ) -> FoundSubject:
     """Find the subject of a video and cut it out.
@@ -116,6 +119,7 @@ def make_clip(
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
         judge: Tells which of several moving creatures looks like the character; None: the largest is taken.
+        preview: Also draw what was cut out over the video, as this .mp4.
         size: Pixels a side of the square windows.
 
     Raises:
@@ -146,7 +150,8 @@ def make_clip(
         if seen < RARELY:
             warnings.append(f"The subject is in view in only {seen:.0%} of the frames.")
         frames = _shot_frames(path, settings, survey)
-        clip = _cut_out(frames, survey, masks, boxes, folder, size, progress)
+        with MaskVideo(preview, survey.info) if preview is not None else nullcontext() as drawn:
+            clip = _cut_out(frames, survey, masks, boxes, folder, size, drawn, progress)
         return FoundSubject(clip, warnings, candidates, pictures)
 
 
@@ -157,6 +162,7 @@ def _cut_out(
     boxes: NDArray[np.float64],
     folder: Path,
     size: int,
+    drawn: MaskVideo | None,
     progress: Progress,
 ) -> SubjectClip:
     """The second reading: windows and masks to disk. Leaves no file behind if it fails."""
@@ -176,6 +182,8 @@ def _cut_out(
                 colors.append(color)
                 cut.append(mask)
                 cut_off[index] = borders_touched(mask, crops[index], info.width, info.height, to_frame)
+                if drawn is not None:
+                    drawn.add(frame.rgb, mask, crops[index], to_frame, cut_off[index])
                 progress("subject", round(begun * count + (1.0 - begun) * (index + 1)), count)
             return SubjectClip(
                 times=np.array(survey.times) - survey.times[0],
