@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import av
 import numpy as np
@@ -29,11 +29,12 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, width: int, height: int, frame_rate: float) -> None:
-        self._container: Any = av.open(str(path), "w")
+        self._container = av.open(str(path), "w")
         rate = Fraction(max(frame_rate, 1.0)).limit_denominator(1001)
         encoder = next(name for name in ENCODERS if name in av.codecs_available)
         options = LIBX264_OPTIONS if encoder == "libx264" else {}
-        self._stream = self._container.add_stream(encoder, rate=rate, options=options)
+        stream = self._container.add_stream(encoder, rate=rate, options=options)
+        self._stream = cast(av.VideoStream, stream)
         self._stream.width, self._stream.height = width, height
         self._stream.pix_fmt = "yuv420p"
 

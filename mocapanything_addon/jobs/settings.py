@@ -14,6 +14,10 @@ Click = tuple[float, ...]
 """x and y in pixels of the video, and a moment in seconds from its beginning."""
 
 
+TIME_SLACK = 1e-3
+"""Seconds by which a click may miss the chosen range: frame times are rounded on their way."""
+
+
 class Quality(StrEnum):
     """How much work the fit does."""
 
@@ -120,7 +124,7 @@ def _checked_click(values: Sequence[float], start: float, end: float | None) -> 
             "A third number may name its moment in seconds.",
             code="bad_click",
         )
-    if click[2] < start or (end is not None and click[2] > end):
+    if click[2] < start - TIME_SLACK or (end is not None and click[2] > end + TIME_SLACK):
         part = f"from {start:g} s on" if end is None else f"{start:g} to {end:g} s"
         raise BadInputError(
             f"The click at {click[2]:g} s lies outside the part of the video that is used, {part}.",
