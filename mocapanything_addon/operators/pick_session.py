@@ -86,15 +86,17 @@ def _draw_status_bar(header: bpy.types.Header, _context: bpy.types.Context) -> N
     layout.label(text=_current.picture.words)
 
 
-@persistent
-def _end_before_load(*_: object) -> None:
+@persistent  # and before a file is saved from another window: the picture must not get into it
+def _end_for_file(*_: object) -> None:
     end()
 
 
 def register() -> None:
-    bpy.app.handlers.load_pre.append(_end_before_load)
+    for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.save_pre):
+        handlers.append(_end_for_file)
 
 
 def unregister() -> None:
     end()
-    bpy.app.handlers.load_pre.remove(_end_before_load)
+    for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.save_pre):
+        handlers.remove(_end_for_file)

@@ -223,9 +223,10 @@ def test_an_area_that_was_closed_ends_it(window: Interactive, stills: list[FakeS
     assert_nothing_is_left(window, stills)
 
 
-def test_loading_a_file_ends_it(window: Interactive, stills: list[FakeStills]) -> None:
+@pytest.mark.parametrize("name", ["load_pre", "save_pre"])
+def test_loading_and_saving_a_file_end_it(window: Interactive, stills: list[FakeStills], name: str) -> None:
     opened(window)
-    (handler,) = (h for h in bpy.app.handlers.load_pre if h is pick_session._end_before_load)
+    (handler,) = (h for h in getattr(bpy.app.handlers, name) if h is pick_session._end_for_file)
     handler("other.blend")
     assert_nothing_is_left(window, stills)
 
@@ -244,4 +245,5 @@ def test_it_needs_a_video_and_a_3d_view(character: bpy.types.Object) -> None:
 def test_nothing_is_registered_twice() -> None:
     mocapanything_addon.unregister()
     mocapanything_addon.register()
-    assert sum(handler is pick_session._end_before_load for handler in bpy.app.handlers.load_pre) == 1
+    for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.save_pre):
+        assert sum(handler is pick_session._end_for_file for handler in handlers) == 1

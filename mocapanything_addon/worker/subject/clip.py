@@ -344,6 +344,11 @@ def _find(
     pointed = pointed_at(settings, frames, times, (info.width, info.height), likelihood, cutter)
     candidates: list[Candidate] = []
     if pointed:
+        if evidence is Evidence.FOLLOWED:
+            warnings.append(
+                "The camera runs along with the subject: the character travels as the subject does in the "
+                "image, not in the scene."
+            )
         starts = starts_there(pointed, frames, likelihood, cutter, scratch, tick(0.5, 0.7))
     elif likelihood is not None:
         moving = moving_candidates(frames, likelihood, cutter, tick(0.5, 0.6))
