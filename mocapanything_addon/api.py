@@ -28,6 +28,7 @@ from .jobs.request import Request
 from .jobs.rig import Rig
 from .jobs.settings import CaptureSettings
 from .jobs.solution import Solution
+from .jobs.stills import Stills, start_stills
 from .jobs.views import SCHEMA_VERSION as VIEWS_VERSION
 from .jobs.worker_python import find_worker_python
 
@@ -143,6 +144,42 @@ def start_capture(
         blender_version=bpy.app.version_string,
     )
     return CaptureRun(armature, request, interpreter, folder)
+
+
+class StillsRun:
+    """Pictures of a video on their way, for the user to point at the subject; see :meth:`poll`.
+
+    Raises:
+        BadInputError: There is no such video, or no Python for the worker.
+    """
+
+    def __init__(self, video: str | Path, settings: CaptureSettings) -> None:
+        path = _existing(video, "video")
+        preferences = _preferences()
+        python = find_worker_python(preference=preferences.worker_python if preferences else None)
+        self._folder = Path(tempfile.mkdtemp(prefix="mocapanything-"))
+        try:
+            self._worker = start_stills(
+                path, self._folder, python, settings.start_seconds, settings.end_seconds
+            )
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def poll(self) -> Stills | None:
+        """The pictures once they are there, None until then. Raises CaptureError where there will be none."""
+        for message in self._worker.poll():
+            match message:
+                case Failed(error):
+                    raise error
+                case Done():
+                    return Stills.load(self._folder)
+        return None
+
+    def close(self) -> None:
+        """End the work where it still goes on, and delete the pictures."""
+        self._worker.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def export_bvh(result: CaptureResult, path: str | Path) -> None:

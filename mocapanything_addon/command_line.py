@@ -79,13 +79,28 @@ def _parser() -> argparse.ArgumentParser:
     add("--start", type=float, metavar="S", help="first moment of the video to use, seconds")
     add("--end", type=float, metavar="S", help="last moment of the video to use, seconds")
     add("--fov", type=float, metavar="DEG", help="the camera's field of view across the longer image side")
-    add("--mask", type=Path, metavar="VIDEO_OR_FOLDER", help="white where the subject is")
+    add(
+        "--mask",
+        type=Path,
+        metavar="VIDEO_OR_FOLDER",
+        help="white where the subject is; clicks, box and --subject are not used then",
+    )
     add(
         "--box",
         type=_numbers,
         metavar="L,T,R,B[,S]",
-        help="box around the subject, pixels of the video: left, top, right, bottom edge, at which second",
+        help="box around the subject, pixels of the video: left, top, right, bottom edge, at which second; "
+        "not used where there are clicks",
     )
+    for option, what in (("--click", "the subject"), ("--click-other", "something else, not the subject")):
+        add(
+            option,
+            type=_numbers,
+            action="append",
+            default=[],
+            metavar="X,Y[,S]",
+            help=f"a point on {what}, pixels of the video, at which second; may be given again",
+        )
     add(
         "--subject",
         type=int,
@@ -128,6 +143,8 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         end_seconds=options.end,
         fov_degrees=options.fov,
         mask=None if options.mask is None else str(options.mask),
+        clicks=tuple(options.click),
+        other_clicks=tuple(options.click_other),
         box=options.box,
         use_networks=not options.no_networks,
         hold_contacts=not options.no_contacts,
@@ -270,7 +287,6 @@ def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.Ex
         return [{**item, "picture": copied(item["picture"])} for item in listed]  # type: ignore[attr-defined]
 
     starts = with_copies(result.report["starts"])
-    plot = result.report["residual_plot"]
     verdict = result.report["verdict"]
     if isinstance(verdict, dict):  # its picture is that of the best start
         verdict = {**verdict, "picture": starts[0]["picture"]}
@@ -279,7 +295,10 @@ def _with_pictures(result: api.CaptureResult, report: Path, stack: contextlib.Ex
         "subjects": with_copies(result.report["subjects"]),
         "starts": starts,
         "verdict": verdict,
-        "residual_plot": copied(plot) if isinstance(plot, str) else None,
+        **{
+            name: copied(path) if isinstance(path := result.report[name], str) else None
+            for name in ("mask_video", "residual_plot")
+        },
     }
 
 

@@ -9,6 +9,7 @@ the running and of the last one (in the window manager, not saved).
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import (
@@ -16,20 +17,32 @@ from bpy.props import (
     CollectionProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
 
-from .jobs.settings import CaptureSettings, Quality
+from .jobs.settings import CaptureSettings, Click, Quality
 from .scene.compat import path_options
+
+if TYPE_CHECKING:
+    from .operators.picking import Picking
 
 QUALITY_ITEMS = (
     (Quality.FAST.value, "Fast", "A first look in the shortest time"),
     (Quality.STANDARD.value, "Standard", "Good motion in reasonable time"),
     (Quality.BEST.value, "Best", "The most work on every frame"),
 )
+
+
+class MOCAPANYTHING_PG_click(bpy.types.PropertyGroup):
+    """A point in the video."""
+
+    at: FloatVectorProperty(description="x and y in pixels of the video", size=2, min=0.0)
+    time: FloatProperty(description="Moment of the video, seconds", min=0.0)
+    is_other: BoolProperty(description="It lies on something else, not on the subject")
 
 
 class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
@@ -77,13 +90,21 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
     )
     mask: StringProperty(
         name="Mask",
-        description="A video, or a folder of images, white where the subject is. Empty: the subject is found",
+        description="A video, or a folder of images, white where the subject is. Empty: the subject is "
+        "found. Clicks, box and number of the subject have no effect with a mask",
         subtype="FILE_PATH",
         options=path_options(),
     )
+    use_clicks: BoolProperty(
+        name="Clicks on the Subject",
+        description="Take the subject that was clicked on with Pick in Video, instead of having it found. "
+        "No effect with a mask; goes before a box",
+    )
+    clicks: CollectionProperty(type=MOCAPANYTHING_PG_click)
     use_box: BoolProperty(
         name="Box around the Subject",
-        description="Say where in the video the subject is, instead of having it found",
+        description="Say where in the video the subject is, instead of having it found. No effect with a "
+        "mask or clicks",
     )
     box: IntVectorProperty(
         name="Box",
@@ -102,8 +123,9 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
     )
     subject_choice: IntProperty(
         name="Subject",
-        description="Which of the creatures in the video is meant; 1 is the one most like the character. The "
-        "folder of the last capture has a picture of each, in subjects. No effect with a mask or a box",
+        description="Which of the creatures in the video is meant; 1 is the one most like the character. "
+        "The folder of the last capture has a picture of each, in subjects. No effect with a mask, clicks or "
+        "a box",
         min=1,
         default=1,
     )
@@ -142,6 +164,8 @@ def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
         end_seconds=(properties.end or None) if properties.use_range else None,
         fov_degrees=math.degrees(properties.fov) if properties.use_fov else None,
         mask=properties.mask or None,
+        clicks=_clicks(properties, is_other=False),
+        other_clicks=_clicks(properties, is_other=True),
         box=(*properties.box, properties.box_time) if properties.use_box else None,
         subject_choice=properties.subject_choice,
         use_networks=properties.use_networks,
@@ -149,6 +173,25 @@ def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
         start_choice=properties.start_choice,
         seed=properties.seed,
     )
+
+
+def set_picked(properties: MOCAPANYTHING_PG_capture, picking: Picking) -> None:
+    """Take over what was picked in the video: clicks, or a box."""
+    properties.clicks.clear()
+    for picked in picking.clicks:
+        click = properties.clicks.add()
+        click.at, click.time, click.is_other = picked.at, picked.time, picked.is_other
+    properties.use_clicks = bool(picking.clicks)
+    properties.use_box = picking.box is not None
+    if picking.box is not None:
+        box = picking.box
+        properties.box = [round(edge) for edge in (box.left, box.top, box.right, box.bottom)]
+        properties.box_time = box.time
+
+
+def _clicks(properties: MOCAPANYTHING_PG_capture, *, is_other: bool) -> tuple[Click, ...]:
+    used = properties.clicks if properties.use_clicks else ()
+    return tuple((*click.at, click.time) for click in used if click.is_other == is_other)
 
 
 class MOCAPANYTHING_PG_line(bpy.types.PropertyGroup):
@@ -187,7 +230,7 @@ class MOCAPANYTHING_PG_status(bpy.types.PropertyGroup):
     cache_size: StringProperty(description="Size of the cache folder, in words")
 
 
-_CLASSES = (MOCAPANYTHING_PG_capture, MOCAPANYTHING_PG_line, MOCAPANYTHING_PG_status)
+_CLASSES = (MOCAPANYTHING_PG_click, MOCAPANYTHING_PG_capture, MOCAPANYTHING_PG_line, MOCAPANYTHING_PG_status)
 
 
 def register() -> None:

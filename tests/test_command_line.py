@@ -71,11 +71,13 @@ def test_blend(
     out = tmp_path / "öut" / "deep"
     extra = ("--bvh", out / "clip.bvh", "--report", out / "report.json", "--quality", "fast", "--seed", 3)
     extra += ("--start-choice", 2, "--box", "1,2,30,40,0.5")
+    extra += ("--click", "5,6", "--click", "7,8,0.5", "--click-other", "9,10")
     assert main(arguments(asset, video, out / "result.blend", "work", *extra)) == 0
     assert files_in(out) == [
         "clip.bvh",
         "report.json",
         "report_pictures",
+        "report_pictures/mask.mp4",
         "report_pictures/residuals.png",
         "report_pictures/starts",
         "report_pictures/starts/1.png",
@@ -97,9 +99,13 @@ def test_blend(
     assert report["settings"]["quality"] == "fast"
     assert report["settings"]["seed"] == 3
     assert report["settings"]["start_choice"] == 2
+    assert report["settings"]["clicks"] == [[5.0, 6.0, 0.0], [7.0, 8.0, 0.5]]
+    assert report["settings"]["other_clicks"] == [[9.0, 10.0, 0.0]]
     assert report["settings"]["box"] == [1.0, 2.0, 30.0, 40.0, 0.5]
     assert [start["picture"] for start in report["starts"]] == ["report_pictures/starts/1.png"]
     assert (out / "report_pictures/starts/1.png").read_bytes() == b"png"
+    assert report["mask_video"] == "report_pictures/mask.mp4"
+    assert (out / "report_pictures/mask.mp4").read_bytes() == b"video"
     assert report["residual_plot"] == "report_pictures/residuals.png"
     assert (out / "report_pictures/residuals.png").read_bytes() == b"plot"
     assert "Frames: 3" in (out / "clip.bvh").read_text()

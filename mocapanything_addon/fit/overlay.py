@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +17,7 @@ from .body import Body
 from .clip import SubjectClip
 from .crop import Crop
 from .problem import Progress
+from .video_writer import VideoWriter
 
 STAGE = "overlay"
 SIZE = 512
@@ -68,17 +67,10 @@ def write_overlay(
     progress: Progress,
 ) -> None:
     """Write the overlay as an H.264 video at the clip's own rate."""
-    rate = Fraction(max(clip.frame_rate, 1.0)).limit_denominator(1001)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
-        stream.width = stream.height = SIZE
-        stream.pix_fmt = "yuv420p"
+    with VideoWriter(path, SIZE, SIZE, clip.frame_rate) as writer:
         for t, image in enumerate(overlay_frames(body, clip, camera, motion, confidence)):
             progress(STAGE, t, motion.frame_count)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+            writer.add(image)
 
 
 def _draw_joints(

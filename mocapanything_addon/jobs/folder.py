@@ -52,6 +52,11 @@ class JobFolder:
         return self.path / "overlay.mp4"
 
     @property
+    def mask_video_path(self) -> Path:
+        """The video with the outline of what was cut out of it."""
+        return self.path / "mask.mp4"
+
+    @property
     def subjects_folder(self) -> Path:
         """Pictures of the creatures that may be meant, 1.png the likeliest."""
         return self.path / "subjects"

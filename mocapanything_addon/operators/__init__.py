@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import running
+from . import pick_session, running
 from .cancel_capture import MOCAPANYTHING_OT_cancel_capture
 from .capture_from_video import MOCAPANYTHING_OT_capture_from_video
 from .check_worker import MOCAPANYTHING_OT_check_worker
@@ -13,11 +13,15 @@ from .clear_cache import MOCAPANYTHING_OT_clear_cache, show_cache_size
 from .drop_video import MOCAPANYTHING_FH_video
 from .open_job_folder import MOCAPANYTHING_OT_open_job_folder
 from .open_log import MOCAPANYTHING_OT_open_log
+from .open_mask_video import MOCAPANYTHING_OT_open_mask_video
+from .pick_subject import MOCAPANYTHING_OT_pick_subject
 
 _CLASSES = (
     MOCAPANYTHING_OT_capture_from_video,
     MOCAPANYTHING_OT_cancel_capture,
+    MOCAPANYTHING_OT_pick_subject,
     MOCAPANYTHING_OT_open_log,
+    MOCAPANYTHING_OT_open_mask_video,
     MOCAPANYTHING_OT_open_job_folder,
     MOCAPANYTHING_OT_check_worker,
     MOCAPANYTHING_OT_clear_cache,
@@ -29,10 +33,12 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     running.register()
+    pick_session.register()
     show_cache_size()
 
 
 def unregister() -> None:
+    pick_session.unregister()
     running.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

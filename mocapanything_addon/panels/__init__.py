@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from . import capture, menus
+from . import capture, menus, subject_pictures
 
-_PARTS = (capture, menus)
+_PARTS = (subject_pictures, capture, menus)
 
 
 def register() -> None:

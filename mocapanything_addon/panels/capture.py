@@ -12,7 +12,9 @@ from ..operators.capture_from_video import MOCAPANYTHING_OT_capture_from_video
 from ..operators.character import character_armature
 from ..operators.open_job_folder import MOCAPANYTHING_OT_open_job_folder
 from ..operators.open_log import MOCAPANYTHING_OT_open_log
+from ..operators.open_mask_video import MOCAPANYTHING_OT_open_mask_video
 from ..properties import MOCAPANYTHING_PG_capture, MOCAPANYTHING_PG_status
+from .subject import draw_choice, draw_pointing, is_pointed_at
 
 WARNINGS_SHOWN = 3
 PIXELS_A_CHARACTER = 6.5
@@ -67,13 +69,15 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     column.prop(settings, "quality")
     # Out of the folded options where there is something to choose, or where it is not what one expects.
     status: MOCAPANYTHING_PG_status = context.window_manager.mocapanything
-    choices = {
-        "subject_choice": status.subject_count > 1 or settings.subject_choice != 1,
-        "start_choice": status.start_count > 1 or settings.start_choice != 1,
-    }
-    for name, is_choosable in choices.items():
-        if is_choosable:
-            column.prop(settings, name)
+    has_subjects = status.subject_count > 1 or settings.subject_choice != 1
+    has_starts = status.start_count > 1 or settings.start_choice != 1
+    is_pointed = is_pointed_at(settings)
+    if is_pointed:
+        draw_pointing(column, settings)
+    if has_subjects:
+        draw_choice(column, settings, status)
+    if has_starts:
+        column.prop(settings, "start_choice")
     header, body = layout.panel("mocapanything_options", default_closed=True)
     header.label(text="Options")
     if body is None:
@@ -91,16 +95,12 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     lens.active = settings.use_fov
     lens.prop(settings, "fov")
     body.prop(settings, "mask")
-    column = body.column(heading="Subject in a Box")
-    column.prop(settings, "use_box", text="")
-    box = column.column(align=True)
-    box.active = settings.use_box
-    for index, name in enumerate(("Left", "Top", "Right", "Bottom")):
-        box.prop(settings, "box", index=index, text=name)
-    box.prop(settings, "box_time")
-    for name, is_choosable in choices.items():
-        if not is_choosable:
-            body.prop(settings, name)
+    if not is_pointed:
+        draw_pointing(body, settings)
+    if not has_subjects:
+        body.prop(settings, "subject_choice")
+    if not has_starts:
+        body.prop(settings, "start_choice")
     _draw_advanced(body, settings)
 
 
@@ -143,6 +143,8 @@ def _draw_result(layout: bpy.types.UILayout, status: MOCAPANYTHING_PG_status, le
         layout.label(text=f"{len(status.warnings) - WARNINGS_SHOWN} more in the log", icon="BLANK1")
     if status.folder:
         layout.separator()
+        row = layout.row(align=True)
+        row.operator(MOCAPANYTHING_OT_open_mask_video.bl_idname, icon="FILE_MOVIE")
         row = layout.row(align=True)
         row.operator(MOCAPANYTHING_OT_open_log.bl_idname, icon="TEXT")
         row.operator(MOCAPANYTHING_OT_open_job_folder.bl_idname, text="Open Folder", icon="FILE_FOLDER")

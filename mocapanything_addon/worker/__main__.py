@@ -3,6 +3,7 @@
 
     python .../mocapanything_addon/worker/__main__.py JOB_FOLDER [--parent PID]
     python .../mocapanything_addon/worker/__main__.py --check
+    python .../mocapanything_addon/worker/__main__.py --stills VIDEO FOLDER [--parent PID]
 
 Whatever Python is named must get as far as saying what it lacks, so this file needs none but the standard
 library and a Python far older than the worker's.
@@ -62,6 +63,8 @@ def main(arguments: list[str]) -> int:
             f"{sys.executable} lacks what the capture needs: {', '.join(missing)}.",
             f"Install it: {requirements.install_command(sys.executable, wanted)}",
         )
+    if arguments[:1] == ["--stills"]:
+        return importlib.import_module(f"{package}.worker.stills").main(arguments[1:])
     return importlib.import_module(f"{package}.worker.process").main(arguments)
 
 

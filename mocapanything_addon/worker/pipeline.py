@@ -83,9 +83,15 @@ def run(
     networks = _load_networks(settings, progress)
     # Frames are mapped from files that must go once nothing reads them any more.
     with tempfile.TemporaryDirectory(prefix="frames-", dir=job.path, ignore_cleanup_errors=True) as scratch:
-        subject = make_clip(
-            request.video, settings, Path(scratch), progress, judge=partial(log_odds_of_likeness, rig)
-        )
+        with replacing_file(job.mask_video_path) as preview:
+            subject = make_clip(
+                request.video,
+                settings,
+                Path(scratch),
+                progress,
+                judge=partial(log_odds_of_likeness, rig),
+                preview=preview,
+            )
         clip, subjects = subject.clip, write_subjects(subject, job)
         warnings += subject.warnings
         problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
@@ -139,6 +145,7 @@ def run(
             subjects=subjects,
             starts=starts,
             likeness=likeness,
+            mask_video=job.mask_video_path.name,
             residual_plot=job.residual_plot_path.name if is_plotted else None,
             contacts=len(contacts),
             networks=_used(networks),
@@ -179,6 +186,7 @@ def _refusal(
         likeness=replace(_likeness(verdict, starts[0]), refused=True),
         starts=starts,
         subjects=subjects,
+        mask_video=job.mask_video_path.name,
     )
 
 

@@ -40,20 +40,34 @@ def main(arguments: Sequence[str], pipeline: Pipeline | None = None) -> int:
     parser.add_argument("job", type=Path, help="the job folder")
     parser.add_argument("--parent", type=int, help="end when this process is gone or closes stdin")
     options = parser.parse_args(arguments)
+    return serve(
+        options.job,
+        options.parent,
+        lambda progress, channel: _work(JobFolder(options.job), pipeline, progress, channel),
+    )
 
+
+def serve(folder: Path, parent: int | None, work: Callable[[ProgressReporter, Channel], None]) -> int:
+    """Do work that tells of itself on standard output, at last how it ended; returns the exit code.
+
+    Args:
+        folder: Where the work writes to.
+        parent: End when this process is gone or closes stdin; None: never.
+        work: Called with what to tell of its progress, and the channel for warnings.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     with private_stdout() as stdout:
         channel = Channel(stdout)
         cancellation = Cancellation(channel)
         cancellation.on_signals()
-        if options.parent is not None:
-            cancellation.on_parent(options.parent)
+        if parent is not None:
+            cancellation.on_parent(parent)
         progress = ProgressReporter(channel, cancellation)
         try:
             progress("worker", 0, 1)
-            _work(JobFolder(options.job), pipeline, progress, channel)
+            work(progress, channel)
         except BaseException as exception:
-            error = _told(exception, options.job)
+            error = _told(exception, folder)
             if not isinstance(error, CancelledError | RefusedError):
                 log.exception("the capture failed")
             channel.send(Failed(error))

@@ -124,6 +124,7 @@ class RefusedError(CaptureError):
         likeness: Why.
         starts: The distinct starts that were found, best first.
         subjects: What may be meant, likeliest first.
+        mask_video: What was cut out, relative to the job folder.
     """
 
     def __init__(
@@ -135,12 +136,14 @@ class RefusedError(CaptureError):
         likeness: Likeness,
         starts: Sequence[Start],
         subjects: Sequence[Subject] = (),
+        mask_video: str | None = None,
     ) -> None:
         super().__init__(message, hint, code=NOT_ALIKE)
         self.footage = footage
         self.likeness = likeness
         self.starts = starts
         self.subjects = subjects
+        self.mask_video = mask_video
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +164,8 @@ class Measurements:
     """The distinct starts that were found, best first."""
     likeness: Likeness | None = None
     """Whether the subject looks like the character; None in a clip without any subject."""
+    mask_video: str | None = None
+    """The video with the outline of what was cut out, relative to the job folder."""
     residual_plot: str | None = None
     """Picture of the residuals over time, relative to the job folder; None where none could be drawn."""
     contacts: int = 0
@@ -215,6 +220,7 @@ def build_report(
         "subjects": [_values(subject) for subject in measurements.subjects],
         "starts": [_values(start) for start in measurements.starts],
         "verdict": None if measurements.likeness is None else _values(measurements.likeness),
+        "mask_video": measurements.mask_video,
         "residual_plot": measurements.residual_plot,
         "networks": [{"name": network.name, "weights": network.weights} for network in measurements.networks],
         "device": measurements.device,
@@ -236,6 +242,7 @@ def build_refusal(
         "subjects": [_values(subject) for subject in refused.subjects],
         "starts": [_values(start) for start in refused.starts],
         "verdict": _values(refused.likeness),
+        "mask_video": refused.mask_video,
         "networks": [],
     }
 

@@ -30,6 +30,8 @@ def request_of_all() -> Request:
         end_seconds=2.0,
         fov_degrees=40.0,
         mask="/masks/ä",
+        clicks=((30.0, 40.5, 0.75), (31.0, 42.0, 1.5)),
+        other_clicks=((60.0, 41.0, 1.5),),
         box=(10.0, 20.0, 110.0, 90.5, 1.25),
         use_networks=False,
         hold_contacts=False,
@@ -191,6 +193,26 @@ def test_view_whose_image_is_gone(tmp_path: Path) -> None:
     (tmp_path / "views" / "view_1.png").unlink()
     with pytest.raises(CaptureError, match=r"view_1\.png is missing"):
         ReferenceViews.load(tmp_path / "views")
+
+
+def test_clicks_are_points_with_a_moment() -> None:
+    settings = CaptureSettings(clicks=[[3, 4], (5, 6, 2.5)], other_clicks=[(7, 8)], start_seconds=1.5)
+    assert settings.clicks == ((3.0, 4.0, 1.5), (5.0, 6.0, 2.5))
+    assert settings.other_clicks == ((7.0, 8.0, 1.5),)
+    assert settings.pointed_moment == 1.5
+    assert CaptureSettings(clicks=[(1, 2)], box=(1, 2, 3, 4, 9)).pointed_moment == 0.0
+    assert CaptureSettings(box=(1, 2, 3, 4, 9)).pointed_moment == 9.0
+    assert CaptureSettings().pointed_moment is None
+    for click in ((1,), (1, 2, 3, 4), (-1, 2), (1, 2, float("nan"))):
+        with pytest.raises(BadInputError, match="X,Y in pixels"):
+            CaptureSettings(clicks=[click])
+    with pytest.raises(BadInputError, match=r"at 0\.5 s lies outside .* used, 1 to 2 s"):
+        CaptureSettings(clicks=[(1, 2, 0.5)], start_seconds=1.0, end_seconds=2.0)
+
+
+def test_something_else_is_clicked_on_beside_the_subject_only() -> None:
+    with pytest.raises(BadInputError, match=r"At 1 s only something else .* the same moment"):
+        CaptureSettings(clicks=[(1, 2, 0.0)], other_clicks=[(3, 4, 1.0)])
 
 
 def test_a_box_has_its_edges_in_order() -> None:

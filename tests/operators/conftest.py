@@ -13,7 +13,7 @@ from fake_capture import Captures, FakeRun, Interactive
 
 import mocapanything_addon
 from mocapanything_addon import api
-from mocapanything_addon.operators import running
+from mocapanything_addon.operators import pick_session, running
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,7 @@ def invoked(character: bpy.types.Object) -> Iterator[Callable[..., Interactive]]
             interactive = Interactive(operator, **properties)
             patch.setattr(sys.modules[operator.__module__], "bpy", interactive.bpy)
             patch.setattr(running, "bpy", interactive.bpy)
+            patch.setattr(pick_session, "bpy", interactive.bpy)
             return interactive
 
         yield make

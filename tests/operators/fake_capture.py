@@ -110,6 +110,9 @@ class Interactive:
         self.reports: list[tuple[set[str], str]] = []
         self.context = SimpleNamespace(
             object=bpy.context.object,
+            area=next(area for area in bpy.context.window.screen.areas if area.type == "VIEW_3D"),
+            temp_override=bpy.context.temp_override,
+            preferences=bpy.context.preferences,
             scene=bpy.context.scene,
             window=bpy.context.window,
             window_manager=self.window_manager,
@@ -126,5 +129,9 @@ class Interactive:
     def invoke(self) -> set[str]:
         return self.operator.invoke(self.context, None)
 
-    def event(self, kind: str, value: str = "PRESS") -> set[str]:
-        return self.operator.modal(self.context, SimpleNamespace(type=kind, value=value))
+    def event(
+        self, kind: str, value: str = "PRESS", at: tuple[int, int] = (0, 0), *, ctrl: bool = False
+    ) -> set[str]:
+        """An event with the mouse at a place in the window."""
+        event = SimpleNamespace(type=kind, value=value, mouse_x=at[0], mouse_y=at[1], ctrl=ctrl)
+        return self.operator.modal(self.context, event)

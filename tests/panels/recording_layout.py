@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import bpy
 
 _FUNCTIONS = bpy.types.UILayout.bl_rna.functions
@@ -15,6 +17,8 @@ class RecordingLayout:
 
     def __init__(self, *, open_panels: bool = True, parent: RecordingLayout | None = None) -> None:
         self.drawn: list[tuple[str, str, dict[str, object], bool]] = parent.drawn if parent else []
+        self.operators: dict[str, list[SimpleNamespace]] = parent.operators if parent else {}
+        """The properties of the buttons' operators."""
         self.dimmed: set[str] = parent.dimmed if parent else set()
         """Properties that were drawn where they have no effect."""
         self._open_panels = open_panels
@@ -61,6 +65,9 @@ class RecordingLayout:
             self.drawn.append((name, text, keywords, self.is_enabled))
             if name == "panel":
                 return self._child(), (self._child() if self._open_panels else None)
+            if name == "operator":
+                self.operators.setdefault(text, []).append(properties := SimpleNamespace())
+                return properties
             return self._child() if name in _CONTAINERS else None
 
         return call

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
@@ -12,14 +13,17 @@ from recording_layout import RecordingLayout
 
 import mocapanything_addon
 from mocapanything_addon.operators import running
+from mocapanything_addon.panels import subject_pictures
 from mocapanything_addon.panels.capture import MOCAPANYTHING_PT_capture, duration, line_length, wrapped
 from mocapanything_addon.panels.menus import draw_capture_item
+from mocapanything_addon.panels.subject_pictures import subject_icons
 from mocapanything_addon.preferences import MOCAPANYTHING_AP_preferences
 
 pytestmark = pytest.mark.bpy
 
 CAPTURE = "mocapanything.capture_from_video"
 CANCEL = "mocapanything.cancel_capture"
+PICK = "mocapanything.pick_subject"
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +48,7 @@ def draw_panel(*, open_panels: bool = True) -> RecordingLayout:
 def test_empty_scene_says_what_to_do() -> None:
     layout = draw_panel()
     assert "Select a Character" in layout.texts("label")
-    assert layout.texts("operator") == [CAPTURE]
+    assert layout.texts("operator") == [PICK, CAPTURE]
 
 
 def test_names_the_armature_of_the_active_mesh() -> None:
@@ -59,7 +63,7 @@ def test_names_the_armature_of_the_active_mesh() -> None:
 
 def test_shows_every_setting() -> None:
     settings = set(bpy.context.scene.mocapanything.bl_rna.properties.keys()) - {"rna_type", "name"}
-    assert set(draw_panel().texts("prop")) == settings
+    assert set(draw_panel().texts("prop")) == settings - {"clicks"}  # which are shown in words
 
 
 def test_folded_options_show_the_important_settings_only() -> None:
@@ -82,6 +86,70 @@ def test_subject_comes_out_of_the_options_where_it_can_be_chosen(status) -> None
     assert "Subject 1 of 2" in draw_panel().texts("label")
 
 
+def with_pictures(folder: Path, count: int) -> None:
+    (folder / "subjects").mkdir()
+    image = bpy.data.images.new("picture", 16, 8)
+    for number in range(1, count + 1):
+        image.save(filepath=str(folder / "subjects" / f"{number}.png"))
+    bpy.data.images.remove(image)
+
+
+def test_subjects_are_shown_to_choose_from(status, tmp_path: Path) -> None:
+    with_pictures(tmp_path, 3)
+    status.has_result, status.subject_choice, status.subject_count = True, 2, 3
+    status.folder = str(tmp_path)
+    bpy.context.scene.mocapanything.subject_choice = 3
+    layout = draw_panel(open_panels=False)
+    assert len(layout.texts("template_icon")) == 3
+    buttons = [keywords for name, text, keywords, _ in layout.drawn if text == "wm.context_set_int"]
+    assert [button["text"] for button in buttons] == ["1", "2", "3"]
+    assert [button["icon"] for button in buttons] == ["NONE", "CHECKMARK", "NONE"]
+    assert [button["depress"] for button in buttons] == [False, False, True]
+    assert [o.data_path for o in layout.operators["wm.context_set_int"]] == [
+        "scene.mocapanything.subject_choice"
+    ] * 3
+    assert [o.value for o in layout.operators["wm.context_set_int"]] == [1, 2, 3]
+
+
+def test_a_click_on_a_picture_chooses_its_subject() -> None:
+    """What the buttons do is Blender's own operator; this is what they ask of it."""
+    bpy.ops.wm.context_set_int(data_path="scene.mocapanything.subject_choice", value=2)
+    assert bpy.context.scene.mocapanything.subject_choice == 2
+
+
+def test_pictures_of_another_capture_replace_the_earlier_ones(status, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        with_pictures(tmp_path / name, 2)
+    assert len(subject_icons(str(tmp_path / "one"), 2)) == 2
+    assert len(subject_icons(str(tmp_path / "two"), 2)) == 2
+    assert subject_icons(str(tmp_path / "gone"), 2) == subject_icons("", 2) == []
+    assert sorted(subject_pictures._pictures.keys()) == ["1.png", "2.png"]
+    mocapanything_addon.unregister()
+    assert subject_pictures._pictures is None
+    mocapanything_addon.register()
+
+
+def test_what_is_pointed_at_is_never_hidden_and_says_what_counts() -> None:
+    settings = bpy.context.scene.mocapanything
+    for is_other in (False, False, True):
+        click = settings.clicks.add()
+        click.time, click.is_other = 1.5, is_other
+    assert "2 on it, 1 beside it, at 1.50 s" in draw_panel().texts("label")
+    assert draw_panel(open_panels=False).texts("prop") == ["video", "quality"]
+    settings.use_clicks = settings.use_box = True
+    layout = draw_panel(open_panels=False)
+    assert {"use_clicks", "use_box", "box_time"} <= set(layout.texts("prop"))
+    assert PICK in layout.texts("operator")
+    assert "box_time" in layout.dimmed
+    assert "use_clicks" not in layout.dimmed
+    assert draw_panel().texts("prop").count("use_clicks") == 1
+    settings.mask = "/masks"
+    assert {"use_clicks", "box_time"} <= draw_panel().dimmed
+    settings.clicks[1].time = 2.0
+    assert "2 on it, 1 beside it, in 2 moments" in draw_panel().texts("label")
+
+
 def test_switches_are_dimmed_where_they_make_no_difference() -> None:
     switches = {"hold_contacts", "use_networks"}
     assert not draw_panel().dimmed & switches
@@ -100,8 +168,9 @@ def test_progress_and_cancel_replace_the_button(status, monkeypatch: pytest.Monk
     status.text, status.factor = "Reading the video 12/300", 0.04
     layout = draw_panel()
     assert layout.texts("progress") == ["Reading the video 12/300"]
-    assert layout.texts("operator") == [CANCEL]
-    assert [enabled for name, _, _, enabled in layout.drawn if name == "prop"].count(True) == 0
+    assert layout.texts("operator") == [PICK, CANCEL]
+    shown = [(text, enabled) for name, text, _, enabled in layout.drawn if name in {"prop", "operator"}]
+    assert [text for text, enabled in shown if enabled] == [CANCEL]
 
 
 def test_shows_the_result(status) -> None:
@@ -125,7 +194,7 @@ def test_result_without_measured_overlap_does_not_show_one(status) -> None:
 
 def test_result_without_folder_offers_no_log(status) -> None:
     status.has_result = True
-    assert draw_panel().texts("operator") == [CAPTURE]
+    assert draw_panel().texts("operator") == [PICK, CAPTURE]
 
 
 def test_long_errors_and_many_warnings_stay_readable(status) -> None:

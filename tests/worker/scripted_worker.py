@@ -50,6 +50,7 @@ def work(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tupl
     )
     job.starts_folder.mkdir()
     (job.starts_folder / "1.png").write_bytes(b"png")
+    job.mask_video_path.write_bytes(b"video")
     job.residual_plot_path.write_bytes(b"plot")
     measurements = Measurements(
         ik_residual=np.full((3, joints), 0.02),
@@ -58,6 +59,7 @@ def work(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tupl
         start_score=0.7,
         starts=[Start(12.5, 5.0, 1.0, 0.7, 2, "rest", "starts/1.png")],
         likeness=Likeness(0.9, True, "starts/1.png"),
+        mask_video=job.mask_video_path.name,
         residual_plot=job.residual_plot_path.name,
     )
     return solution, measurements, ["nothing was filmed"]
@@ -76,6 +78,7 @@ def unlike(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tu
             footage=Footage.of(solution),
             likeness=replace(likeness, refused=True),
             starts=measurements.starts,
+            mask_video=measurements.mask_video,
         )
     return solution, replace(measurements, likeness=likeness), [words]
 

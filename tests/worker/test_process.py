@@ -66,7 +66,7 @@ def is_alive(pid: int) -> bool:
 def test_results_and_messages(job: JobFolder) -> None:
     heard: list[Message] = []
     start(job, "work").wait(heard.append)
-    assert left_in(job) == {"solution.npz", "report.json", "residuals.png", "starts"}
+    assert left_in(job) == {"solution.npz", "report.json", "residuals.png", "mask.mp4", "starts"}
     assert job.load_solution().positions.shape == (3, 3, 3)
     stages = list(dict.fromkeys(m.stage for m in heard if isinstance(m, Progress)))
     assert stages == ["worker", *STAGES, "write"]
@@ -91,7 +91,7 @@ def test_a_refusal_leaves_its_report_and_pictures_and_no_motion(tmp_path: Path, 
         start(job, "unlike").wait()
     assert caught.value.code == NOT_ALIKE
     assert str(caught.value) == "This does not look like your character. Look."
-    assert left_in(job) == {"report.json", "starts"}
+    assert left_in(job) == {"report.json", "mask.mp4", "starts"}
     report = job.load_report()
     jsonschema.validate(report, SCHEMA)
     assert report["verdict"]["refused"] is True  # type: ignore[index]

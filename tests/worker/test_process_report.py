@@ -47,6 +47,7 @@ def measurements() -> Measurements:
             Start(113.5, float("nan"), 0.1, 0.8, 4, "limbs ahead", "starts/2.png"),
         ],
         likeness=Likeness(0.93, True, "starts/1.png"),
+        mask_video="mask.mp4",
         residual_plot="residuals.png",
         networks=[Network("decoder", "decoder.safetensors 0123")],
         device="cuda",
@@ -118,6 +119,7 @@ def test_figures(arm_rig: Rig, arm_solution: Solution, measurements: Measurement
         "picture": "starts/1.png",
         "refused": False,
     }
+    assert report["mask_video"] == "mask.mp4"
     assert report["residual_plot"] == "residuals.png"
     assert report["warnings"] == ["careful"]
     assert report["versions"]["blender"] == "4.5.15"  # type: ignore[index]
@@ -145,6 +147,7 @@ def test_a_refusal_says_why_and_nothing_of_a_motion(arm_rig: Rig, measurements: 
         footage=Footage(640, 360, 25.0, 30, 1.16),
         likeness=Likeness(0.07, False, "starts/1.png", refused=True),
         starts=measurements.starts,
+        mask_video="mask.mp4",
     )
     request = Request(video=Path("/videos/ä.mp4"))
     report = build_refusal(request, arm_rig, None, refused, {"decode": 1.0}, ["No."])
@@ -153,6 +156,7 @@ def test_a_refusal_says_why_and_nothing_of_a_motion(arm_rig: Rig, measurements: 
     assert all(report[name] is None for name in NOT_CAPTURED)
     assert report["frames"] == 30
     assert len(report["starts"]) == 2
+    assert report["mask_video"] == "mask.mp4"
     assert report["verdict"]["probability"] == 0.07
     for name in ("camera", "confidence", "device"):
         with pytest.raises(jsonschema.ValidationError):
@@ -162,7 +166,9 @@ def test_a_refusal_says_why_and_nothing_of_a_motion(arm_rig: Rig, measurements: 
 
 def test_document_names_every_key() -> None:
     text = (DOCS / "report.md").read_text(encoding="utf-8")
-    of_report, of_subject, of_start, of_verdict = re.split("## The (?:subjects|starts|verdict)\n", text)
+    of_report, of_subject, _, of_start, of_verdict = re.split(
+        "## The (?:subjects|mask|starts|verdict)\n", text
+    )
 
     def rows(part: str) -> set[str]:
         return {line.split("`")[1] for line in part.splitlines() if line.startswith("| `")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -92,6 +93,16 @@ def test_creature_before_a_panning_camera(tmp_path):
     assert not clip.cut_off.any()
 
 
+def test_preview_has_every_frame(tmp_path):
+    images, _ = scene(9, pan=6.0, speed=9.0)
+    preview = tmp_path / "mask.mp4"
+    capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", preview=preview)
+    with av.open(str(preview)) as container:
+        shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(shown) == 9
+    assert shown[0].shape == (HEIGHT, WIDTH, 3)
+
+
 def test_same_input_gives_the_same_masks(tmp_path):
     path = write_video(tmp_path / "a.mp4", scene(10)[0])
     first, _ = capture(path, tmp_path / "one")
@@ -167,6 +178,109 @@ def test_box_says_which_of_two(tmp_path):
     assert np.mean(overlaps(left_alone, masks)) > 0.7
     chosen, _ = capture(path, tmp_path / "two", CaptureSettings(box=(165, 15, 215, 55)))
     assert np.mean(overlaps(chosen, others)) > 0.7
+
+
+def standing_beside_a_walker(count: int) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """A creature that stands still and one that walks by; the masks of both."""
+    background = texture(HEIGHT, WIDTH, 1, 90, 120, 20)
+    images, standing, walking = [], [], []
+    for index in range(count):
+        image = background.copy()
+        standing.append(creature(WIDTH, HEIGHT, (70, 50), 0.0, 24))
+        walking.append(creature(WIDTH, HEIGHT, (50 + 6 * index, 125), 0.5 * index, 18))
+        image[standing[-1] > 0] = (60, 70, 190)
+        image[walking[-1] > 0] = (200, 70, 60)
+        images.append(image)
+    return images, standing, walking
+
+
+def test_a_click_says_which_of_two_that_move(tmp_path):
+    images, large, small = two_creatures(24)
+    path = write_video(tmp_path / "a.mp4", images)
+    for name, (masks, click) in {"small": (small, (145, 132)), "large": (large, (100, 55))}.items():
+        settings = CaptureSettings(clicks=[(*click, 10 / 24)], box=(0, 0, 10, 10), subject_choice=7)
+        clip, warnings = capture(path, tmp_path / name, settings)
+        assert np.mean(overlaps(clip, masks)) > 0.7, name
+        assert not warnings
+
+
+@pytest.mark.parametrize("pointed", ["click", "box"])
+def test_what_stands_still_among_others_that_move_can_be_pointed_at(tmp_path, pointed):
+    images, standing, _ = standing_beside_a_walker(24)
+    path = write_video(tmp_path / "a.mp4", images)
+    settings = CaptureSettings(clicks=[(70, 50, 0.5)])
+    if pointed == "box":
+        settings = CaptureSettings(box=(25, 25, 108, 82, 0.5))
+    clip, warnings = capture(path, tmp_path / "job", settings)
+    assert min(overlaps(clip, standing)) > 0.7
+    assert not warnings
+
+
+def test_a_click_where_nothing_moves_is_not_doubted(tmp_path):
+    image = np.full((HEIGHT, WIDTH, 3), (90, 160, 200), np.uint8)
+    masks = [creature(WIDTH, HEIGHT, (x, 80), 0.0, 26) for x in (60, 180)]
+    for mask in masks:
+        image[mask > 0] = (180, 60, 20)
+    path = write_video(tmp_path / "a.mp4", [image] * 6)
+    clip, warnings = capture(path, tmp_path / "job", CaptureSettings(clicks=[(180, 80)]))
+    assert np.mean(overlaps(clip, [masks[1]] * 6)) > 0.8
+    assert not warnings
+
+
+def test_a_click_on_something_else_keeps_it_out(tmp_path):
+    image = texture(HEIGHT, WIDTH, 1, 90, 120, 20)
+    mask = creature(WIDTH, HEIGHT, (100, 80), 0.0, 30)
+    image[mask > 0] = (180, 60, 20)
+    other = np.zeros_like(mask)
+    cv2.circle(other, (150, 75), 24, (255,), -1)  # touches the head
+    image[other > 0] = (200, 190, 30)
+    path = write_video(tmp_path / "a.mp4", [image] * 3)
+    both = CaptureSettings(clicks=[(100, 80)], other_clicks=[(155, 75)])
+    clip, _ = capture(path, tmp_path / "job", both)
+    foreign = [cut_window(other, crop, WIDTH) > 127 for crop in clip.crops]
+    shares = [(f & (m > 0)).sum() / f.sum() for f, m in zip(foreign, clip.mask, strict=True)]
+    assert max(shares) < 0.15
+    assert np.mean(overlaps(clip, [mask & ~other] * 3)) > 0.75
+
+
+def test_each_frame_is_followed_from_the_nearest_click(tmp_path):
+    """Both creatures are clicked on, one early and one late: each is the subject in its half."""
+    images, large, small = two_creatures(24)
+    path = write_video(tmp_path / "a.mp4", images)
+    settings = CaptureSettings(clicks=[(75, 55, 5 / 24), (105, 132, 18 / 24)])
+    clip, _ = capture(path, tmp_path / "job", settings)
+    assert np.mean(overlaps(clip, large)[:11]) > 0.7
+    assert np.mean(overlaps(clip, small)[14:]) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("click", "code", "said"),
+    [
+        (
+            (215, 20, 0.0),
+            "click_hits_nothing",
+            r"Nothing stands out where you clicked: at 215, 20 and 0\.00 s",
+        ),
+        ((300, 20, 0.0), "click_outside", "the video, which is 240 x 160 pixels"),
+        ((100, 20, 9.0), "click_outside", r"part of the video that is used, 0\.00 to 0\.46 s"),
+    ],
+)
+def test_a_click_beside_everything_says_what_to_do(tmp_path, click, code, said):
+    images, _, _ = two_creatures(12)
+    with pytest.raises(BadInputError, match=said) as error:
+        capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", CaptureSettings(clicks=[click]))
+    assert error.value.code == code
+    assert "Click" in error.value.hint or "Give x" in error.value.hint
+
+
+def test_the_shot_that_was_clicked_in_is_used(tmp_path):
+    images, masks = scene(14)
+    after = [np.ascontiguousarray(255 - texture(HEIGHT, WIDTH, 9, 0, 90, 20))] * 20
+    path = write_video(tmp_path / "a.mp4", images + after)
+    clip, warnings = capture(path, tmp_path / "job", CaptureSettings(clicks=[(80, 80, 5 / 24)]))
+    assert clip.frame_count == 14
+    assert any("the one you point at, 0.00 to 0.54 s" in w for w in warnings)
+    assert np.mean(overlaps(clip, masks)) > 0.8
 
 
 def test_longest_shot_is_used(tmp_path):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...fit.clip import SubjectClip
 from ...models.mask_cutter import MaskCutter
-from .follow import RIVAL, Hint, as_hint, begin, cut_out, parts_touching, without_small_rivals
+from .follow import RIVAL, Hint, as_hint, begin, cut_out, parts_touching
 from .frame_store import FrameStore
 from .likelihood import Likelihood
 from .moving_things import MovingThing, find_moving_things
@@ -248,7 +248,7 @@ def _mask(
         labels[theirs & (labels == OTHER)] = NEWCOMER
     moving = hint_of_motion(logit, np.where(labels == NEWCOMER, OTHER, 0).astype(np.uint8))
     moving[labels == OTHER] = 0.0
-    return begin(frames[frame], without_small_rivals(moving, moving > 0), moving, cutter) > 0
+    return begin(frames[frame], moving, moving, cutter) > 0
 
 
 def _with_its_parts(labels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,24 +19,34 @@ from ...jobs.settings import CaptureSettings
 from ...models.mask_cutter import MaskCutter
 from .. import video
 from ..video_frame import VideoFrame, VideoInfo
-from .box import SubjectBox
 from .camera_motion import CameraPath
 from .candidates import (
     Candidate,
     Judge,
     candidate_picture,
-    hint_of_motion,
     likeliest_first,
     moving_candidates,
 )
-from .follow import Hint, as_hint, cut_out, follow_masks, parts_touching, trusted, what_stands_out
+from .follow import (
+    Hint,
+    MaskStart,
+    MovingHint,
+    as_hint,
+    begin,
+    follow_masks,
+    parts_touching,
+    trusted,
+    what_stands_out,
+)
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
-from .likelihood import Evidence, Likelihood, subject_likelihood
+from .likelihood import Evidence, subject_likelihood
+from .mask_video import MaskVideo
 from .parts import LEAST_AREA
+from .pointed import LabelledMotion, no_motion, pointed_at, starts_there
 from .scene_plane import scene_plane
-from .shots import ShotDetector, longest_shot
-from .track import OTHER, SUBJECT, follow_subject
+from .shots import ShotDetector, longest_shot, shot_around
+from .track import follow_subject
 from .window import (
     Homography,
     borders_touched,
@@ -53,20 +64,21 @@ ANALYSIS_AREA = 288 * 288
 FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
-LEAST_FILLED = 0.1
-"""Share of the user's box that the network must find for its word to count."""
-
 SHOWN = np.float32(0.9)
 """Hint where the chosen candidate was cut out: it is what the user was shown."""
-
-NEAR = 0.04
-"""What moves this close to the subject in the user's box is it too, share of the image's shorter side."""
 
 RIM = 0.02
 """Distance from the image's border at which a mask is taken to reach it, share of the window."""
 
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
+
+NOT_TOLD_BY_MOTION = {
+    Evidence.FOLLOWED: "The camera runs along with the subject, so that the background could not be told by "
+    "its motion; what stands out was taken for the subject. Check the mask, or click on the subject.",
+    Evidence.PLACE: "Nothing moves against the background; what stands out was taken for the subject. "
+    "Check the mask, or click on the subject.",
+}
 
 Progress = Callable[[str, int, int], None]
 
@@ -91,27 +103,30 @@ def make_clip(
     progress: Progress,
     *,
     judge: Judge | None = None,
+    preview: Path | None = None,
     size: int = 256,
 ) -> FoundSubject:
     """Find the subject of a video and cut it out.
 
     The mask is the one given in the settings; else the video's own alpha; else the mask network cuts out what
-    moves against the background, or what stands out where nothing does. The video is read twice, frame by
+    moves against the background, or what stands out where nothing does; where the user points at the subject,
+    with clicks or else with a box, that one. The video is read twice, frame by
     frame; what is kept of it lies in files, so that memory does not grow with its length. If the film is cut,
-    the longest shot is used.
+    the longest shot is used, or the one in which the user points at the subject.
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range, mask, box and choice of the subject are used.
+        settings: Range, mask, clicks, box and choice of the subject are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
         judge: Tells which of several moving creatures looks like the character; None: the largest is taken.
+        preview: Also draw what was cut out over the video, as this .mp4.
         size: Pixels a side of the square windows.
 
     Raises:
         BadInputError: As ``video.frames``; ``mask_...`` for an unusable mask; ``subject_missing`` if there is
-            nothing to cut out.
+            nothing to cut out; ``click_outside`` and ``click_hits_nothing``.
     """
     warnings: list[str] = []
     path = Path(path)
@@ -129,13 +144,16 @@ def make_clip(
         if seen == 0:
             raise BadInputError(
                 "The mask is empty." if survey.has_masks else "No subject was found in the video.",
-                "Give a mask with white where the subject is.",
+                "Give a mask with white where the subject is."
+                if survey.has_masks
+                else "Click on the subject, or give a mask with white where it is.",
                 code="subject_missing",
             )
         if seen < RARELY:
             warnings.append(f"The subject is in view in only {seen:.0%} of the frames.")
         frames = _shot_frames(path, settings, survey)
-        clip = _cut_out(frames, survey, masks, boxes, folder, size, progress)
+        with MaskVideo(preview, survey.info) if preview is not None else nullcontext() as drawn:
+            clip = _cut_out(frames, survey, masks, boxes, folder, size, drawn, progress)
         return FoundSubject(clip, warnings, candidates, pictures)
 
 
@@ -146,6 +164,7 @@ def _cut_out(
     boxes: NDArray[np.float64],
     folder: Path,
     size: int,
+    drawn: MaskVideo | None,
     progress: Progress,
 ) -> SubjectClip:
     """The second reading: windows and masks to disk. Leaves no file behind if it fails."""
@@ -165,6 +184,8 @@ def _cut_out(
                 colors.append(color)
                 cut.append(mask)
                 cut_off[index] = borders_touched(mask, crops[index], info.width, info.height, to_frame)
+                if drawn is not None:
+                    drawn.add(frame.rgb, mask, crops[index], to_frame, cut_off[index])
                 progress("subject", round(begun * count + (1.0 - begun) * (index + 1)), count)
             return SubjectClip(
                 times=np.array(survey.times) - survey.times[0],
@@ -242,7 +263,7 @@ def _survey(
                 code="mask_too_short",
             )
         warnings.append(f"The mask ends after {survey.times[-1]:.2f} s; the capture ends with it.")
-    _keep_longest_shot(survey, scratch, warnings)
+    _keep_one_shot(survey, settings, scratch, warnings)
     if survey.camera.is_reliable:
         to_frame = np.array(survey.camera.to_frame)
         survey.plane = scene_plane(to_frame, width, height, info.width / width)
@@ -259,10 +280,18 @@ def _given_mask(given: GivenMasks | None, frame: VideoFrame) -> NDArray[np.uint8
     return given.mask_for(frame) if given is not None else mask_of(frame, frame.rgb.shape)
 
 
-def _keep_longest_shot(survey: _Survey, scratch: Scratch, warnings: list[str]) -> None:
+def _keep_one_shot(survey: _Survey, settings: CaptureSettings, scratch: Scratch, warnings: list[str]) -> None:
+    """The shot in which the user points at the subject, else the longest."""
     if len(survey.shot_starts) == 1:
         return
-    first, count = longest_shot(survey.shot_starts, len(survey.times))
+    moment = None if survey.has_masks else settings.pointed_moment
+    if moment is None:
+        first, count = longest_shot(survey.shot_starts, len(survey.times))
+        which, hint = "the longest", "Choose a range for another"
+    else:
+        at = int(np.argmin(np.abs(np.array(survey.times) - moment)))
+        first, count = shot_around(at, survey.shot_starts, len(survey.times))
+        which, hint = "the one you point at", "Point at the subject in another, or choose a range"
     shot = slice(first, first + count)
     survey.first = first
     survey.times = survey.times[shot]
@@ -274,8 +303,8 @@ def _keep_longest_shot(survey: _Survey, scratch: Scratch, warnings: list[str]) -
             kept.append(survey.frames[index])
         survey.frames = kept
     warnings.append(
-        f"The video has {len(survey.shot_starts)} shots; the longest, {survey.times[0]:.2f} to "
-        f"{survey.times[-1]:.2f} s, is used. Choose a range for another."
+        f"The video has {len(survey.shot_starts)} shots; {which}, {survey.times[0]:.2f} to "
+        f"{survey.times[-1]:.2f} s, is used. {hint}."
     )
 
 
@@ -312,47 +341,41 @@ def _find(
     evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5))
     if evidence is Evidence.FOLLOWED:
         survey.plane = None  # no background was recognised as standing still
-        warnings.append(
-            "The camera runs along with the subject, so that the background could not be told by its motion; "
-            "what stands out was taken for the subject. Check the mask, or give one."
-        )
-    elif evidence is Evidence.PLACE:
-        warnings.append(
-            "Nothing moves against the background; what stands out was taken for the subject. "
-            "Check the mask, or give one."
-        )
-    shape = survey.frames.shape[0], survey.frames.shape[1]
-    factor = survey.info.width / shape[1]
-    pointed: tuple[int, Hint] | None = None
-    if settings.box is not None:
-        box = SubjectBox(*settings.box)
-        nearest = int(np.argmin(np.abs(np.array(survey.times) - box.time)))
-        pointed = nearest, box.hint(*shape, factor)
+    frames, times, info = survey.frames, np.array(survey.times), survey.info
+    factor = info.width / frames.shape[1]
+    pointed = pointed_at(settings, frames, times, (info.width, info.height), likelihood, cutter)
     candidates: list[Candidate] = []
-    if likelihood is not None:
-        if pointed is None:
-            moving = moving_candidates(survey.frames, likelihood, cutter, tick(0.5, 0.6))
-            candidates = moving if judge is None else _judged(survey, moving, judge, tick(0.6, 0.6))
-            chosen = _chosen(candidates, settings.subject_choice, warnings)
-            seed = chosen.frame, chosen.labels
-        else:
-            seed = pointed[0], _labels(survey.frames, pointed, likelihood, cutter)
-        labels = follow_subject(survey.frames, likelihood, scratch, tick(0.6, 0.7), seed)
-        hint = _MovingHint(likelihood, labels, is_alone=len(candidates) == 1)
-        start = seed[0], hint(seed[0])
-        if candidates:
-            start = seed[0], np.where(chosen.masks[0], SHOWN, start[1])
-        odds = follow_masks(survey.frames, hint, start, cutter, scratch, tick(0.7, 1.0))
+    if pointed:
+        if evidence is Evidence.FOLLOWED:
+            warnings.append(
+                "The camera runs along with the subject: the character travels as the subject does in the "
+                "image, not in the scene."
+            )
+        starts = starts_there(pointed, frames, likelihood, cutter, scratch, tick(0.5, 0.7))
+    elif likelihood is not None:
+        moving = moving_candidates(frames, likelihood, cutter, tick(0.5, 0.6))
+        candidates = moving if judge is None else _judged(survey, moving, judge, tick(0.6, 0.6))
+        chosen = _chosen(candidates, settings.subject_choice, warnings)
+        seeds = [(chosen.frame, chosen.labels)]
+        labels = follow_subject(frames, likelihood, scratch, tick(0.6, 0.7), seeds)
+        motion = LabelledMotion(likelihood, labels, is_alone=len(candidates) == 1)
+        shown = np.where(chosen.masks[0], SHOWN, np.float32(0.0))
+        hint = np.maximum(shown, motion(chosen.frame, shown))
+        starts = [_start(frames, chosen.frame, hint, motion, cutter)]
     else:
-        start = pointed or what_stands_out(survey.frames, cutter, tick(0.5, 0.6))
-        unknown = np.zeros(shape, np.float32)
-        odds = follow_masks(survey.frames, lambda index: unknown, start, cutter, scratch, tick(0.6, 1.0))
+        warnings.append(NOT_TOLD_BY_MOTION[evidence])
+        starts = [_start(frames, *what_stands_out(frames, cutter, tick(0.5, 0.6)), no_motion, cutter)]
+    odds = follow_masks(frames, starts, cutter, scratch, tick(0.7, 1.0))
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
         subject = odds[index] > 0
         if subject.sum() > LEAST_AREA * subject.size:
             boxes[index] = np.multiply(box_of(subject), factor)
     return _FoundMasks(survey.info, odds, cutter), boxes, candidates
+
+
+def _start(frames: FrameStore, index: int, hint: Hint, motion: MovingHint, cutter: MaskCutter) -> MaskStart:
+    return MaskStart(index, begin(frames[index], hint, motion(index, hint), cutter), motion)
 
 
 def _judged(
@@ -373,9 +396,7 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
         moves = "only 1 creature moves" if count == 1 else f"only {count} creatures move"
         raise BadInputError(
             f"There is no subject {choice}: in this video {moves}.",
-            "Choose 1."
-            if count == 1
-            else f"Choose 1 to {count}, or give a box around the one that is meant.",
+            "Choose 1." if count == 1 else f"Choose 1 to {count}, or click on the one that is meant.",
             code="no_such_subject",
         )
     if count > 1 and choice == 1:
@@ -385,32 +406,6 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
             f"{'' if count == 2 else f' to {count}'}: pictures of them are in the job folder, subjects."
         )
     return candidates[choice - 1]
-
-
-def _labels(
-    frames: FrameStore, pointed: tuple[int, Hint], likelihood: Likelihood, cutter: MaskCutter
-) -> NDArray[np.uint8]:
-    """(h, w) labels of the frame with the user's box: the subject, and what else moves."""
-    index, hint = pointed
-    subject = cut_out(frames[index], hint, cutter) > 0
-    if subject.sum() < LEAST_FILLED * (hint > 0).sum():
-        subject = hint > 0
-    reach = 2 * round(NEAR * min(subject.shape)) + 1
-    near = cv2.dilate(subject.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-    moving = likelihood.logit(index) > 0
-    return np.where((subject | near) & moving, SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class _MovingHint:
-    """What motion says about where the subject is."""
-
-    likelihood: Likelihood
-    labels: FrameStore
-    is_alone: bool
-
-    def __call__(self, index: int) -> Hint:
-        return hint_of_motion(self.likelihood.logit(index), self.labels[index], is_alone=self.is_alone)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from ...fit.crop import Crop
 from ...models.mask_cutter import MaskCutter
 from .carry import FlowCarrier, grey
 from .frame_store import FrameStore, OddsStore, Scratch
+from .spans import nearest_spans
 from .window import box_of, cut_hint, cut_window
 
 WINDOW_SIZE = 192
@@ -81,49 +84,63 @@ GLANCES = 6
 Hint = NDArray[np.float32]
 """(h, w) from -1 (surely not the subject) over 0 (no idea) to 1 (surely is)."""
 
+MovingHint = Callable[[int, Hint], Hint]
+"""What motion says of the frame with that number, where the subject was carried to the place in the second
+argument; zeros if it knows nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class MaskStart:
+    """A frame in which the subject is known."""
+
+    index: int
+    odds: NDArray[np.float32]
+    """(h, w) log odds of the subject."""
+    moving: MovingHint
+    """For the frames that are followed from here."""
+
 
 def follow_masks(
     frames: FrameStore,
-    moving: Callable[[int], Hint],
-    start: tuple[int, Hint],
+    starts: Sequence[MaskStart],
     cutter: MaskCutter,
     scratch: Scratch,
     tick: Callable[[float], None],
 ) -> OddsStore:
     """Log odds of the subject in every frame of a shot.
 
-    From the first frame the mask is carried both ways with the optical flow, and cut anew in every frame.
+    From the nearest start the mask is carried both ways with the optical flow, and cut anew in every frame.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
-        moving: The hint that motion gives in a frame; zeros if it knows nothing.
-        start: A frame, and what points at the subject in it.
+        starts: Where the subject is known.
         cutter: The network.
         scratch: For the store returned.
         tick: Called with the share done.
     """
     odds = scratch.odds("masks", frames.shape[0], frames.shape[1])
-    first, hint = start
-    found = begin(frames[first], without_small_rivals(hint, hint > 0), moving(first), cutter)
-    odds[first] = found
-    done = 1
-    for step in (1, -1):
-        follower = _Follower(found)
-        before = frames[first]
-        index = first + step
-        while 0 <= index < len(frames):
-            after = frames[index]
-            odds[index] = follower.next(before, after, moving(index), cutter)
-            before = after
-            index += step
-            done += 1
-            tick(done / len(frames))
+    done = 0
+    for start, span in zip(starts, nearest_spans([s.index for s in starts], len(frames)), strict=True):
+        odds[start.index] = start.odds
+        done += 1
+        for step in (1, -1):
+            follower = _Follower(start.odds)
+            before = frames[start.index]
+            index = start.index + step
+            while index in span:
+                after = frames[index]
+                odds[index] = follower.next(before, after, partial(start.moving, index), cutter)
+                before = after
+                index += step
+                done += 1
+                tick(done / len(frames))
     return odds
 
 
 def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) -> NDArray[np.float32]:
-    """Log odds of the first frame. What points at the subject may point at a part of it only: whatever stands
+    """Log odds of a first frame. What points at the subject may point at a part of it only: whatever stands
     out around and is one with that belongs to it, but for what moves on its own."""
+    hint = without_small_rivals(hint, hint > 0)
     found = together(trusted(cut_out(rgb, hint, cutter), hint), hint, moving)
     if not (found > 0).any():
         return found
@@ -189,7 +206,14 @@ def cut_out(
     else:
         side = min(max(MARGIN * max(right - left, bottom - top), LEAST_SIDE), 1.2 * max(width, height))
     corner = 0.5 * (left + right - side), 0.5 * (top + bottom - side)
-    window = Crop(corner[0], corner[1], side, WINDOW_SIZE)
+    return cut_window_out(rgb, hint, Crop(corner[0], corner[1], side, WINDOW_SIZE), cutter)
+
+
+def cut_window_out(
+    rgb: NDArray[np.uint8], hint: Hint, window: Crop, cutter: MaskCutter
+) -> NDArray[np.float32]:
+    """(h, w) log odds of a small frame, cut from a window of it; beyond the window it is not."""
+    height, width = hint.shape
     logit = cutter.logit(cut_window(rgb, window, width), cut_hint(hint, window, width))
     back = cv2.warpAffine(
         logit,
@@ -256,11 +280,15 @@ class _Follower:
         self._flow = FlowCarrier(*first.shape)
 
     def next(
-        self, before: NDArray[np.uint8], after: NDArray[np.uint8], moving: Hint, cutter: MaskCutter
+        self,
+        before: NDArray[np.uint8],
+        after: NDArray[np.uint8],
+        moving_hint: Callable[[Hint], Hint],
+        cutter: MaskCutter,
     ) -> NDArray[np.float32]:
         """Log odds of the next frame."""
         carried = self._flow.values(self._last, grey(before), grey(after), -1.0)
-        moving = without_small_rivals(moving, carried > 0)
+        moving = without_small_rivals(moving_hint(carried), carried > 0)
         share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
         lost = float((carried > 0).sum()) < LOST * self._area
         hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving

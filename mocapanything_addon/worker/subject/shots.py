@@ -43,6 +43,13 @@ def longest_shot(starts: list[int], count: int) -> tuple[int, int]:
     return first, end - first
 
 
+def shot_around(frame: int, starts: list[int], count: int) -> tuple[int, int]:
+    """First frame and number of frames of the shot that a frame belongs to, given the first frame of each."""
+    ends = [*starts[1:], count]
+    first, end = next(shot for shot in zip(starts, ends, strict=True) if shot[0] <= frame < shot[1])
+    return first, end - first
+
+
 def _look(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Thumbnail of what stands out, and colour histogram."""
     small = cv2.resize(rgb, (64, 64), interpolation=cv2.INTER_AREA)

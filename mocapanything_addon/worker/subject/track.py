@@ -13,6 +13,7 @@ from .carry import FlowCarrier, grey
 from .frame_store import FrameStore, Scratch
 from .likelihood import Likelihood
 from .parts import LEAST_AREA, at_least, connected_parts, distance, places_of
+from .spans import nearest_spans
 
 SUBJECT, NEWCOMER, OTHER = 255, 128, 64
 """Values of the track's frames; 0 is background. A newcomer has come into view while the subject was out of
@@ -36,36 +37,37 @@ def follow_subject(
     likelihood: Likelihood,
     scratch: Scratch,
     tick: Callable[[float], None],
-    seed: tuple[int, NDArray[np.uint8]],
+    seeds: Sequence[tuple[int, NDArray[np.uint8]]],
 ) -> FrameStore:
     """Label every frame: SUBJECT, NEWCOMER, OTHER (moves too but is not it) or 0.
 
-    From one frame the labels are carried both ways with the optical flow, those of everything else too, so
-    that two that touch stay two.
+    From the nearest seed the labels are carried both ways with the optical flow, those of everything else
+    too, so that two that touch stay two.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
         likelihood: Log odds of the same frames.
         scratch: For the store returned.
         tick: Called with the share done.
-        seed: A frame and its labels (h, w).
+        seeds: Frames and their labels (h, w).
     """
     count = len(frames)
     labels = scratch.store("labels", frames.shape[:2])
-    start, first = seed
-    labels[start] = first
-    done = 1
-    for step in (1, -1):
-        state = _State(first)
-        before = grey(frames[start])
-        index = start + step
-        while 0 <= index < count:
-            after = grey(frames[index])
-            labels[index] = state.carry(before, after, likelihood.parts(index))
-            before = after
-            index += step
-            done += 1
-            tick(done / count)
+    done = 0
+    for (start, first), span in zip(seeds, nearest_spans([seed[0] for seed in seeds], count), strict=True):
+        labels[start] = first
+        done += 1
+        for step in (1, -1):
+            state = _State(first)
+            before = grey(frames[start])
+            index = start + step
+            while index in span:
+                after = grey(frames[index])
+                labels[index] = state.carry(before, after, likelihood.parts(index))
+                before = after
+                index += step
+                done += 1
+                tick(done / count)
     return labels
 
 

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The picking that goes on in this Blender: at most one.
+
+Held here rather than in the operator for the same reason as the running capture: Blender may drop a modal
+operator without asking it, and an area would stay turned into another editor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..api import StillsRun
+from ..jobs.stills import Stills
+from .picking import Picking
+from .video_picture import VideoPicture
+
+TICK_SECONDS = 0.1
+KEYS = (
+    ("MOUSE_LMB", "On the Subject"),
+    ("EVENT_CTRL", "Click on Something Else"),
+    ("MOUSE_LMB_DRAG", "Box around the Subject"),
+    ("EVENT_LEFT_ARROW", ""),
+    ("EVENT_RIGHT_ARROW", "Other Moment"),
+    ("EVENT_BACKSPACE", "Take Back"),
+    ("EVENT_RETURN", "Use"),
+)
+
+
+@dataclass(eq=False)
+class PickSession:
+    """Pictures on their way or shown, and what is picked in them."""
+
+    run: StillsRun
+    timer: bpy.types.Timer
+    picture: VideoPicture | None = None
+    picking: Picking | None = None
+
+    def open(self, context: bpy.types.Context, stills: Stills) -> None:
+        """Show the pictures in the context's area."""
+        self.picking = Picking(stills.width, stills.height)
+        self.picture = VideoPicture(context, stills, self.picking)
+
+
+_current: PickSession | None = None
+
+
+def current() -> PickSession | None:
+    return _current
+
+
+def begin(context: bpy.types.Context, run: StillsRun) -> PickSession:
+    """Wait for pictures, with timer events for a modal operator in the context's window."""
+    global _current  # noqa: PLW0603
+    end()
+    timer = context.window_manager.event_timer_add(TICK_SECONDS, window=context.window)
+    _current = PickSession(run, timer)
+    context.workspace.status_text_set(_draw_status_bar)
+    return _current
+
+
+def end() -> None:
+    """End it, if any: the area is a 3D view again, and no image or file is left."""
+    global _current
+    if _current is None:
+        return
+    ended, _current = _current, None
+    bpy.context.window_manager.event_timer_remove(ended.timer)
+    if bpy.context.workspace is not None:
+        bpy.context.workspace.status_text_set(None)
+    if ended.picture is not None:
+        ended.picture.close()
+    ended.run.close()
+
+
+def _draw_status_bar(header: bpy.types.Header, _context: bpy.types.Context) -> None:
+    layout = header.layout
+    layout.label(text="Cancel", icon="EVENT_ESC")
+    if _current is None or _current.picture is None:
+        layout.label(text="Reading the video")
+        return
+    for icon, text in KEYS:
+        layout.label(text=text, icon=icon)
+    layout.label(text=_current.picture.words)
+
+
+@persistent  # and before a file is saved from another window: the picture must not get into it
+def _end_for_file(*_: object) -> None:
+    end()
+
+
+def register() -> None:
+    for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.save_pre):
+        handlers.append(_end_for_file)
+
+
+def unregister() -> None:
+    end()
+    for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.save_pre):
+        handlers.remove(_end_for_file)
