@@ -32,6 +32,9 @@ class CaptureSettings:
     """The camera's field of view across the longer side of the image; None: unknown."""
     mask: str | None = None
     """A video or folder of images, white where the subject is; None: find it."""
+    segmenter: str | None = None
+    """An ONNX model that finds what stands out in a picture, or the name of one that can be downloaded; None:
+    the network that ships. No effect with a mask."""
     box: tuple[float, ...] | None = None
     """Left, top, right, bottom edge of a box around the subject, pixels of the video, and as a fifth number
     the moment in which it is there, seconds from the video's beginning (0 where it is left out); None: find

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...fit.clip import SubjectClip
-from ...models.mask_cutter import MaskCutter
+from ...models.cutter import Cutter
 from .follow import RIVAL, Hint, as_hint, begin, without_small_rivals
 from .frame_store import FrameStore
 from .likelihood import Likelihood
@@ -99,14 +99,14 @@ class Candidate:
 
 
 def moving_candidates(
-    frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter, tick: Callable[[float], None]
+    frames: FrameStore, likelihood: Likelihood, cutter: Cutter, tick: Callable[[float], None]
 ) -> list[Candidate]:
     """Everything that moves and may be a creature of its own, what moves most first.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
         likelihood: Log odds of the same frames.
-        cutter: The network.
+        cutter: Cuts the subject out of windows.
         tick: Called with the share done.
     """
     things = find_moving_things(frames, likelihood, lambda share: tick(0.5 * share))
@@ -165,7 +165,7 @@ def candidate_picture(rgb: NDArray[np.uint8], candidate: Candidate) -> NDArray[n
 
 
 def _mask(
-    frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter, thing: MovingThing, frame: int
+    frames: FrameStore, likelihood: Likelihood, cutter: Cutter, thing: MovingThing, frame: int
 ) -> NDArray[np.bool_]:
     logit = likelihood.logit(frame)
     moving = hint_of_motion(logit, seed_labels(logit, thing.centers[frame]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The subject's mask through a shot: the mask network, hinted by the frame before and by what moves."""
+"""The subject's mask through a shot: cut in every frame, hinted by the frame before and by what moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...fit.crop import Crop
-from ...models.mask_cutter import MaskCutter
+from ...models.cutter import Cutter
 from .carry import FlowCarrier, grey
 from .frame_store import FrameStore, OddsStore, Scratch
 from .window import box_of, cut_hint, cut_window
@@ -83,7 +83,7 @@ def follow_masks(
     frames: FrameStore,
     moving: Callable[[int], Hint],
     start: tuple[int, Hint],
-    cutter: MaskCutter,
+    cutter: Cutter,
     scratch: Scratch,
     tick: Callable[[float], None],
 ) -> OddsStore:
@@ -95,7 +95,7 @@ def follow_masks(
         frames: RGB (h, w, 3) at analysis size.
         moving: The hint that motion gives in a frame; zeros if it knows nothing.
         start: A frame, and what points at the subject in it.
-        cutter: The network.
+        cutter: Cuts the subject out of windows.
         scratch: For the store returned.
         tick: Called with the share done.
     """
@@ -118,7 +118,7 @@ def follow_masks(
     return odds
 
 
-def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) -> NDArray[np.float32]:
+def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: Cutter) -> NDArray[np.float32]:
     """Log odds of the first frame. What points at the subject may point at a part of it only: whatever stands
     out around and is one with that belongs to it, but for what moves on its own."""
     found = together(trusted(cut_out(rgb, hint, cutter), hint), hint, moving)
@@ -136,9 +136,7 @@ def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) 
     return together(cut_out(rgb, hint, cutter), hint, moving)
 
 
-def what_stands_out(
-    frames: FrameStore, cutter: MaskCutter, tick: Callable[[float], None]
-) -> tuple[int, Hint]:
+def what_stands_out(frames: FrameStore, cutter: Cutter, tick: Callable[[float], None]) -> tuple[int, Hint]:
     """The frame, of some, in which the network is surest of a subject without any hint, and that subject."""
     best, chosen, hint = -1.0, 0, np.zeros(frames.shape[:2], np.float32)
     nothing = hint
@@ -159,7 +157,7 @@ def as_hint(logit: NDArray[np.float32]) -> Hint:
 
 
 def cut_out(
-    rgb: NDArray[np.uint8], hint: Hint, cutter: MaskCutter, around: NDArray[np.bool_] | None = None
+    rgb: NDArray[np.uint8], hint: Hint, cutter: Cutter, around: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
     """(h, w) log odds of a small frame, cut from a window around a place (h, w), the hint's if none is given;
     from the whole frame if that is nowhere."""
@@ -238,7 +236,7 @@ class _Follower:
         self._flow = FlowCarrier(*first.shape)
 
     def next(
-        self, before: NDArray[np.uint8], after: NDArray[np.uint8], moving: Hint, cutter: MaskCutter
+        self, before: NDArray[np.uint8], after: NDArray[np.uint8], moving: Hint, cutter: Cutter
     ) -> NDArray[np.float32]:
         """Log odds of the next frame."""
         carried = self._flow.values(self._last, grey(before), grey(after), -1.0)
