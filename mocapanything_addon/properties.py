@@ -81,6 +81,13 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=path_options(),
     )
+    segmenter: StringProperty(
+        name="Segmenter",
+        description="An ONNX model that finds what stands out in a picture, or the name of one that was "
+        "downloaded. Empty: the network that ships. No effect with a mask",
+        subtype="FILE_PATH",
+        options=path_options(),
+    )
     use_box: BoolProperty(
         name="Box around the Subject",
         description="Say where in the video the subject is, instead of having it found",
@@ -142,6 +149,7 @@ def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
         end_seconds=(properties.end or None) if properties.use_range else None,
         fov_degrees=math.degrees(properties.fov) if properties.use_fov else None,
         mask=properties.mask or None,
+        segmenter=properties.segmenter or None,
         box=(*properties.box, properties.box_time) if properties.use_box else None,
         subject_choice=properties.subject_choice,
         use_networks=properties.use_networks,
@@ -179,6 +187,9 @@ class MOCAPANYTHING_PG_status(bpy.types.PropertyGroup):
     start_count: IntProperty(description="How many start poses there were; 0 where that is not known")
     warnings: CollectionProperty(type=MOCAPANYTHING_PG_line)
     folder: StringProperty(description="The job folder, with log and report; empty where there is none")
+
+    download_text: StringProperty(description="What is being downloaded; empty where nothing is")
+    download_factor: FloatProperty(description="How much of it is here", min=0.0, max=1.0)
 
     worker_check: CollectionProperty(type=MOCAPANYTHING_PG_line)
     install_command: StringProperty(

@@ -70,7 +70,7 @@ def test_blend(
     before = asset.read_bytes()
     out = tmp_path / "öut" / "deep"
     extra = ("--bvh", out / "clip.bvh", "--report", out / "report.json", "--quality", "fast", "--seed", 3)
-    extra += ("--start-choice", 2, "--box", "1,2,30,40,0.5")
+    extra += ("--start-choice", 2, "--box", "1,2,30,40,0.5", "--segmenter", video)  # which must exist only
     assert main(arguments(asset, video, out / "result.blend", "work", *extra)) == 0
     assert files_in(out) == [
         "clip.bvh",
@@ -97,6 +97,7 @@ def test_blend(
     assert report["settings"]["quality"] == "fast"
     assert report["settings"]["seed"] == 3
     assert report["settings"]["start_choice"] == 2
+    assert report["settings"]["segmenter"] == str(video)
     assert report["settings"]["box"] == [1.0, 2.0, 30.0, 40.0, 0.5]
     assert [start["picture"] for start in report["starts"]] == ["report_pictures/starts/1.png"]
     assert (out / "report_pictures/starts/1.png").read_bytes() == b"png"
