@@ -24,7 +24,7 @@ HINTED = 0.1
 DOUBTED = -0.2
 """Hint below which a pixel is none of the subject, if it is far from it."""
 
-REACH = 0.4
+REACH = 0.5
 """How far that is, share of the root of the area that the hint points at: a limb's length."""
 
 NOTHING = -8.0

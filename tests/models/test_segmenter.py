@@ -223,7 +223,7 @@ def test_hint_says_which_of_two(tmp_path):
 def test_hint_at_a_part_means_the_whole():
     odds, one, _ = two_things()
     hint = np.full(odds.shape, -0.3, np.float32)
-    hint[30:60, 20:30] = 0.8
+    hint[30:60, 16:34] = 0.8
     assert ((meant(odds, hint) > 0) == one).all()
 
 

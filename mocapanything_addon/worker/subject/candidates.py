@@ -116,14 +116,20 @@ def moving_candidates(
     most = max(things[0].motion, 1e-9)
     things = [thing for thing in things if thing.motion >= LEAST_MOTION * most][:MOST]
     found: list[tuple[MovingThing, Candidate]] = []
-    for number, thing in enumerate(things):
-        tick(0.5 + 0.5 * number / len(things))
+    cut = 0
+
+    def mask_of(thing: MovingThing, frame: int) -> NDArray[np.bool_]:
+        nonlocal cut
+        tick(0.5 + 0.5 * min(1.0, cut / (FRAMES * len(things))))  # each: large segmenters take seconds
+        cut += 1
+        return _mask(frames, likelihood, cutter, thing, frame)
+
+    for thing in things:
         clear = thing.clear_frames(FRAMES)
-        masks = tuple(_mask(frames, likelihood, cutter, thing, frame) for frame in clear)
+        masks = tuple(mask_of(thing, frame) for frame in clear)
         # What is never in view together with another is most likely the same one, come back.
         if masks[0].any() and all(
-            clear[0] in other.centers
-            and not _are_one(masks[0], _mask(frames, likelihood, cutter, other, clear[0]))
+            clear[0] in other.centers and not _are_one(masks[0], mask_of(other, clear[0]))
             for other, _ in found
         ):
             labels = seed_labels(likelihood.logit(clear[0]), thing.centers[clear[0]])
