@@ -125,7 +125,8 @@ def moving_candidates(
         return _mask(frames, likelihood, cutter, thing, frame)
 
     for thing in things:
-        clear = thing.clear_frames(FRAMES)
+        # One that is alone is compared with nothing: a picture of it will do.
+        clear = thing.clear_frames(FRAMES)[: FRAMES if len(things) > 1 else 1]
         masks = tuple(mask_of(thing, frame) for frame in clear)
         # What is never in view together with another is most likely the same one, come back.
         if masks[0].any() and all(
