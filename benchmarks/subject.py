@@ -4,6 +4,7 @@
     python -m benchmarks.subject                                   # samples and drawn clips
     python -m benchmarks.subject --videos FOLDER --teacher FOLDER  # and real frames held out of training
     python -m benchmarks.subject --scenes                          # crossings, hiding, leaving, panning, cuts
+    python -m benchmarks.subject --segmenter FILE.onnx             # also with a segmenter of one's own
 
 Real frames are compared with a strong teacher (``python -m training teach``), drawn ones with the truth.
 """
@@ -89,6 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--scenes", action="store_true", help="drawn scenes in which a subject is hard to keep"
     )
     parser.add_argument("--rivals", action="store_true", help="other methods too")
+    parser.add_argument("--segmenter", type=Path, help="ONNX model: with it, too; scenes: only with it")
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks/subject"))
     options = parser.parse_args(arguments)
     if options.scenes:
@@ -107,12 +109,16 @@ def main(arguments: list[str] | None = None) -> None:
             if chosen and clip.name not in chosen:
                 continue
             methods: dict[str, Callable[[Clip], dict[int, Mask]]] = {"ours": cut_by_product}
+            if options.segmenter is not None:
+                name = f"ours with {options.segmenter.stem}"
+                methods[name] = partial(cut_by_product, segmenter=options.segmenter)
             if options.rivals:
                 methods |= {name: _rival(method) for name, method in RIVALS.items()}
             for name, method in methods.items():
                 began = perf_counter()
                 found = method(clip)
-                rate = frame_count(clip.path) / (perf_counter() - began) if name == "ours" else float("nan")
+                seconds = perf_counter() - began
+                rate = float("nan") if name in RIVALS else frame_count(clip.path) / seconds
                 add_row(table, clip, name, found, rate)
                 if name == "ours":
                     pictures += drawn(clip, found)
@@ -153,13 +159,13 @@ def film(spec: ClipSpec, packs: Path, folder: Path) -> Clip:
     return Clip(spec.name, "drawn", path, {i: mask for i, (_, mask) in enumerate(shots) if i % 3 == 0})
 
 
-def cut_by_product(clip: Clip) -> dict[int, Mask]:
+def cut_by_product(clip: Clip, segmenter: Path | None = None) -> dict[int, Mask]:
     """What the capture cuts out, as masks of whole frames."""
     wanted = sorted(clip.masks)
     height, width = clip.masks[wanted[0]].shape
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        subject = make_clip(clip.path, CaptureSettings(), Path(folder), lambda *progress: None)
+        subject = make_clip(clip.path, settings_with(segmenter), Path(folder), lambda *progress: None)
         result = subject.clip
         for sentence in subject.warnings:
             print(f"{clip.name}: {sentence}", file=sys.stderr)
@@ -170,6 +176,11 @@ def cut_by_product(clip: Clip) -> dict[int, Mask]:
             at = int(np.abs(result.times - (times[index] - first)).argmin())
             found[index] = whole_frame(result, at, width, height)
     return found
+
+
+def settings_with(segmenter: Path | None) -> CaptureSettings:
+    """The settings that a capture has by itself, but for the segmenter."""
+    return CaptureSettings(segmenter=None if segmenter is None else str(segmenter))
 
 
 def whole_frame(clip: SubjectClip, index: int, width: int, height: int) -> Mask:
@@ -213,7 +224,7 @@ def measure_scenes(options: argparse.Namespace) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 found = make_clip(
                     scene.path,
-                    CaptureSettings(),
+                    settings_with(options.segmenter),
                     Path(folder),
                     lambda *progress: None,
                     judge=partial(log_odds_of_likeness, rig),

@@ -11,9 +11,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import CaptureResult, CaptureRun, CaptureSettings, capture, export_bvh, start_capture
+    from .api import (
+        CaptureResult,
+        CaptureRun,
+        CaptureSettings,
+        capture,
+        export_bvh,
+        get_segmenter,
+        start_capture,
+        start_segmenter_download,
+    )
 
-__all__ = ["CaptureResult", "CaptureRun", "CaptureSettings", "capture", "export_bvh", "start_capture"]
+__all__ = [
+    "CaptureResult",
+    "CaptureRun",
+    "CaptureSettings",
+    "capture",
+    "export_bvh",
+    "get_segmenter",
+    "start_capture",
+    "start_segmenter_download",
+]
 
 # In the order in which they are registered; unregistered in reverse.
 _PARTS = ("properties", "preferences", "operators", "panels")

@@ -20,12 +20,14 @@ from . import places
 from .jobs.bvh import write_bvh
 from .jobs.cache import content_key
 from .jobs.client import WorkerRun, start_worker
+from .jobs.download import SegmenterDownload
 from .jobs.errors import NOT_ALIKE, BadInputError, CancelledError, CaptureError, ExitCode
 from .jobs.files import writing_error
 from .jobs.folder import JobFolder
 from .jobs.messages import Done, Failed, Message, Progress, Warned
 from .jobs.request import Request
 from .jobs.rig import Rig
+from .jobs.segmenters import LISTED, listed_segmenter
 from .jobs.settings import CaptureSettings
 from .jobs.solution import Solution
 from .jobs.stills import Stills, start_stills
@@ -35,7 +37,16 @@ from .jobs.worker_python import find_worker_python
 if TYPE_CHECKING:
     import bpy
 
-__all__ = ["CaptureResult", "CaptureRun", "CaptureSettings", "capture", "export_bvh", "start_capture"]
+__all__ = [
+    "CaptureResult",
+    "CaptureRun",
+    "CaptureSettings",
+    "capture",
+    "export_bvh",
+    "get_segmenter",
+    "start_capture",
+    "start_segmenter_download",
+]
 
 POLL_SECONDS = 0.05
 """How often a blocking capture looks at its worker."""
@@ -116,7 +127,8 @@ def start_capture(
     """Begin a capture that the caller keeps going with :meth:`CaptureRun.poll`; see :func:`capture`.
 
     Raises:
-        BadInputError: What can be seen at once: no armature, no such video or mask, no Python for the worker.
+        BadInputError: What can be seen at once: no armature, no such video, mask or segmenter, no Python for
+            the worker.
     """
     if armature is None or armature.type != "ARMATURE":
         raise BadInputError(
@@ -128,6 +140,8 @@ def start_capture(
     video = _existing(video, "video")
     if settings.mask is not None:
         settings = replace(settings, mask=str(_existing(settings.mask, "mask")))
+    if settings.segmenter is not None:
+        settings = replace(settings, segmenter=str(_segmenter_path(settings.segmenter)))
     preferences = _preferences()
     interpreter = find_worker_python(python, preferences.worker_python if preferences else None)
     if output_folder is None:
@@ -189,6 +203,53 @@ def export_bvh(result: CaptureResult, path: str | Path) -> None:
         CaptureError: The file cannot be written.
     """
     write_bvh(Path(path).expanduser().absolute(), result.rig, result.solution)
+
+
+def get_segmenter(name: str, progress: Callable[[Message], None] | None = None) -> Path:
+    """Download a larger segmenter, for ``CaptureSettings(segmenter=name)``. Blocks until it is here.
+
+    Args:
+        name: One of ``jobs.segmenters.LISTED``.
+        progress: Called with each message about how much of it is here, in megabytes.
+
+    Returns:
+        Its file; at once where it was here already.
+
+    Raises:
+        BadInputError: ``segmenter_unknown``; ``offline``, Blender is told not to go online.
+        CaptureError: The download failed.
+    """
+    path = listed_segmenter(name).path(places.segmenters())
+    if has_segmenter(name):
+        return path
+    download = start_segmenter_download(name)
+    try:
+        while not download.finished:
+            download.wait(POLL_SECONDS)
+            if progress is not None:
+                progress(Progress("download", *download.megabytes))
+    finally:
+        download.cancel()
+    if download.error is not None:
+        raise download.error
+    return path
+
+
+def has_segmenter(name: str) -> bool:
+    """Whether a larger segmenter was downloaded. Raises BadInputError ``segmenter_unknown``."""
+    return listed_segmenter(name).path(places.segmenters()).is_file()
+
+
+def start_segmenter_download(name: str) -> SegmenterDownload:
+    """Begin to download a larger segmenter in the background; see :func:`get_segmenter`."""
+    segmenter = listed_segmenter(name)
+    if not _may_go_online():
+        raise BadInputError(
+            f"Blender may not go online to download {segmenter.label}.",
+            "Allow it: Edit > Preferences > System > Network, or start Blender with --online-mode.",
+            code="offline",
+        )
+    return SegmenterDownload(segmenter, places.segmenters())
 
 
 class CaptureRun:
@@ -393,6 +454,28 @@ def _existing(path: str | Path, what: str) -> Path:
             code=f"{what}_missing",
         )
     return absolute
+
+
+def _segmenter_path(named: str) -> Path:
+    """The file of a segmenter, which may be named by its path or by the name that it is downloaded by."""
+    if named not in LISTED:
+        return _existing(named, "segmenter")
+    if not has_segmenter(named):
+        raise BadInputError(
+            f"The segmenter {named} is not downloaded ({LISTED[named].words}).",
+            f"Press Get Segmenter in the panel's options, or run: mocapanything get-segmenter {named}",
+            code="segmenter_missing",
+        )
+    return LISTED[named].path(places.segmenters())
+
+
+def _may_go_online() -> bool:
+    """Blender's own setting; where there is no Blender with settings, whoever asked has decided."""
+    try:
+        import bpy
+    except ImportError:
+        return True
+    return bool(bpy.app.module or bpy.app.online_access)
 
 
 def _preferences() -> bpy.types.AddonPreferences | None:

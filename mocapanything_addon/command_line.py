@@ -22,8 +22,10 @@ from . import api
 from .jobs.errors import NOT_ALIKE, BadInputError, CancelledError, CaptureError, ExitCode
 from .jobs.files import make_folder, replacing_file, writing_error
 from .jobs.messages import Failed, Message, Progress, Warned, encode, private_stdout
+from .jobs.segmenters import LISTED
 from .jobs.settings import CaptureSettings, Quality
 
+JSON_HELP = "messages as one JSON object a line on standard output"
 OUTPUTS = ("output", "bvh", "report", "overlay")
 
 
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         teller = _JsonTeller(stdout) if options.json else _TextTeller(stdout)
         try:
             with _signals_interrupt():
-                teller.done(_capture(options, teller))
+                teller.done(COMMANDS[options.command](options, teller))
         except KeyboardInterrupt:
             return teller.failed(CancelledError())
         except CaptureError as error:
@@ -79,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--start", type=float, metavar="S", help="first moment of the video to use, seconds")
     add("--end", type=float, metavar="S", help="last moment of the video to use, seconds")
     add("--fov", type=float, metavar="DEG", help="the camera's field of view across the longer image side")
+    add(
+        "--segmenter",
+        metavar="FILE_OR_NAME",
+        help="ONNX model that finds the subject, or the name of one that get-segmenter has fetched",
+    )
     add(
         "--mask",
         type=Path,
@@ -124,7 +131,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-networks", action="store_true", help="fit to flow and outlines alone")
     add("--no-contacts", action="store_true", help="do not hold planted feet still")
     add("--python", type=Path, metavar="PY", help="the Python with PyTorch that does the work")
-    add("--json", action="store_true", help="messages as one JSON object a line on standard output")
+    add("--json", action="store_true", help=JSON_HELP)
+    get = commands.add_parser(
+        "get-segmenter",
+        help="download a larger segmenter",
+        description="Download a larger segmenter, for capture --segmenter NAME. Nothing else goes online.",
+    )
+    described = ", ".join(f"{name} ({listed.words})" for name, listed in LISTED.items())
+    get.add_argument("name", choices=list(LISTED), metavar="NAME", help=described)
+    get.add_argument("--json", action="store_true", help=JSON_HELP)
     return parser
 
 
@@ -143,6 +158,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         end_seconds=options.end,
         fov_degrees=options.fov,
         mask=None if options.mask is None else str(options.mask),
+        segmenter=options.segmenter,
         clicks=tuple(options.click),
         other_clicks=tuple(options.click_other),
         box=options.box,
@@ -194,6 +210,11 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         "frames": result.frame_end - result.frame_start + 1,
         **{name: str(path) for name, path in outputs.items()},
     }
+
+
+def _get_segmenter(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
+    """Download one; returns where it is."""
+    return {"segmenter": str(api.get_segmenter(options.name, teller.hear))}
 
 
 def _wait(run: api.CaptureRun, teller: _Teller) -> None:
@@ -349,8 +370,9 @@ class _TextTeller:
         print(f"\n{text}" if self._is_terminal and self._stage else text, file=sys.stderr, flush=True)
 
     def done(self, made: dict[str, object]) -> None:
-        self._say(f"{made['frames']} frames on {made['armature']}")
-        for name in OUTPUTS:
+        if "frames" in made:
+            self._say(f"{made['frames']} frames on {made['armature']}")
+        for name in (*OUTPUTS, "segmenter"):
             if name in made:
                 print(f"{name}: {made[name]}", file=self._stdout)
 
@@ -377,3 +399,4 @@ class _JsonTeller:
 
 
 _Teller = _TextTeller | _JsonTeller
+COMMANDS = {"capture": _capture, "get-segmenter": _get_segmenter}

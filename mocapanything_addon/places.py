@@ -42,6 +42,11 @@ def cache() -> Cache:
     return Cache(user_folder() / "cache")
 
 
+def segmenters() -> Path:
+    """Folder of the segmenters that were downloaded; it need not exist yet."""
+    return user_folder() / "segmenters"
+
+
 def new_job_folder(*, keep_earlier: bool) -> Path:
     """A place for a job folder that nobody else takes; not made yet.
 

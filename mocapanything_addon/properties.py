@@ -95,6 +95,13 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=path_options(),
     )
+    segmenter: StringProperty(
+        name="Segmenter",
+        description="An ONNX model that finds what stands out in a picture, or the name of one that was "
+        "downloaded. Empty: the network that ships. No effect with a mask",
+        subtype="FILE_PATH",
+        options=path_options(),
+    )
     use_clicks: BoolProperty(
         name="Clicks on the Subject",
         description="Take the subject that was clicked on with Pick in Video, instead of having it found. "
@@ -164,6 +171,7 @@ def capture_settings(properties: MOCAPANYTHING_PG_capture) -> CaptureSettings:
         end_seconds=(properties.end or None) if properties.use_range else None,
         fov_degrees=math.degrees(properties.fov) if properties.use_fov else None,
         mask=properties.mask or None,
+        segmenter=properties.segmenter or None,
         clicks=_clicks(properties, is_other=False),
         other_clicks=_clicks(properties, is_other=True),
         box=(*properties.box, properties.box_time) if properties.use_box else None,
@@ -222,6 +230,9 @@ class MOCAPANYTHING_PG_status(bpy.types.PropertyGroup):
     start_count: IntProperty(description="How many start poses there were; 0 where that is not known")
     warnings: CollectionProperty(type=MOCAPANYTHING_PG_line)
     folder: StringProperty(description="The job folder, with log and report; empty where there is none")
+
+    download_text: StringProperty(description="What is being downloaded; empty where nothing is")
+    download_factor: FloatProperty(description="How much of it is here", min=0.0, max=1.0)
 
     worker_check: CollectionProperty(type=MOCAPANYTHING_PG_line)
     install_command: StringProperty(

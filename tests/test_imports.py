@@ -14,7 +14,17 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "mocapanything_addon"
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "addon_utils", "bl_math", "blf", "aud"}
-WORKER_ONLY = {"torch", "scipy", "cv2", "av", "PIL", "moderngl", "fast_simplification", "safetensors"}
+WORKER_ONLY = {
+    "torch",
+    "scipy",
+    "cv2",
+    "av",
+    "PIL",
+    "moderngl",
+    "fast_simplification",
+    "safetensors",
+    "onnxruntime",
+}
 PLAIN_ROOT = {"__init__.py", "__main__.py", "places.py"}
 """Modules at the root that any Python can import, like api.py and command_line.py."""
 

@@ -23,8 +23,8 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
 )
 """Name to import -> name to install. pyproject.toml has the ranges of versions."""
 
-OPTIONAL: Mapping[str, str] = MappingProxyType({"matplotlib": "matplotlib"})
-"""The same, of what a capture can do without: it then leaves no plot of its residuals."""
+OPTIONAL: Mapping[str, str] = MappingProxyType({"matplotlib": "matplotlib", "onnxruntime": "onnxruntime"})
+"""The same, of what a capture can do without: plots of its residuals, segmenters other than the own one."""
 
 RANGES = Path(__file__).resolve().parents[1] / "worker" / "requirements.txt"
 """The ranges of versions; the build of the zip writes them there from pyproject.toml."""

@@ -40,6 +40,9 @@ class CaptureSettings:
     mask: str | None = None
     """A video or folder of images, white where the subject is; None: find it. Clicks, box and choice of the
     subject have no effect with it."""
+    segmenter: str | None = None
+    """An ONNX model that finds what stands out in a picture, or the name of one that can be downloaded; None:
+    the network that ships. No effect with a mask."""
     clicks: tuple[Click, ...] = ()
     """Points on the subject: x and y in pixels of the video, and the moment in seconds from the video's
     beginning (the first one used where it is left out). Those of one moment all lie on it; where there are

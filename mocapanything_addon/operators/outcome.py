@@ -11,7 +11,15 @@ import bpy
 from ..api import CaptureResult
 from ..jobs.errors import CaptureError
 
-_KEPT = {"rna_type", "name", "worker_check", "install_command", "cache_size"}
+_KEPT = {
+    "rna_type",
+    "name",
+    "worker_check",
+    "install_command",
+    "cache_size",
+    "download_text",
+    "download_factor",
+}
 """Of the state in the window manager, what does not belong to one capture."""
 
 

@@ -8,8 +8,10 @@ import bpy
 from ..jobs.settings import Quality
 from ..operators import running
 from ..operators.cancel_capture import MOCAPANYTHING_OT_cancel_capture
+from ..operators.cancel_download import MOCAPANYTHING_OT_cancel_download
 from ..operators.capture_from_video import MOCAPANYTHING_OT_capture_from_video
 from ..operators.character import character_armature
+from ..operators.get_segmenter import MOCAPANYTHING_OT_get_segmenter
 from ..operators.open_job_folder import MOCAPANYTHING_OT_open_job_folder
 from ..operators.open_log import MOCAPANYTHING_OT_open_log
 from ..operators.open_mask_video import MOCAPANYTHING_OT_open_mask_video
@@ -95,6 +97,7 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     lens.active = settings.use_fov
     lens.prop(settings, "fov")
     body.prop(settings, "mask")
+    _draw_segmenter(body, settings, status)
     if not is_pointed:
         draw_pointing(body, settings)
     if not has_subjects:
@@ -102,6 +105,20 @@ def _draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context, *, is
     if not has_starts:
         body.prop(settings, "start_choice")
     _draw_advanced(body, settings)
+
+
+def _draw_segmenter(
+    layout: bpy.types.UILayout, settings: MOCAPANYTHING_PG_capture, status: MOCAPANYTHING_PG_status
+) -> None:
+    column = layout.column()
+    column.active = not settings.mask  # which takes its place
+    column.prop(settings, "segmenter")
+    row = column.row(align=True)
+    if status.download_text:
+        row.progress(factor=status.download_factor, text=status.download_text)
+        row.operator(MOCAPANYTHING_OT_cancel_download.bl_idname, text="", icon="X")
+    else:
+        row.operator(MOCAPANYTHING_OT_get_segmenter.bl_idname, icon="IMPORT")
 
 
 def _draw_advanced(layout: bpy.types.UILayout, settings: MOCAPANYTHING_PG_capture) -> None:

@@ -22,7 +22,7 @@ def test_there_are_operators() -> None:
 
 def test_empty_scene() -> None:
     offered = {name for name in operators() if getattr(bpy.ops.mocapanything, name).poll()}
-    assert offered == {"check_worker", "clear_cache"}
+    assert offered == {"check_worker", "clear_cache", "get_segmenter"}
 
 
 @pytest.mark.parametrize("area_type", ["VIEW_3D", "PROPERTIES", "FILE_BROWSER", "PREFERENCES", "INFO"])

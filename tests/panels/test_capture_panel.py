@@ -46,7 +46,7 @@ def draw_panel(*, open_panels: bool = True) -> RecordingLayout:
 
 
 def test_empty_scene_says_what_to_do() -> None:
-    layout = draw_panel()
+    layout = draw_panel(open_panels=False)
     assert "Select a Character" in layout.texts("label")
     assert layout.texts("operator") == [PICK, CAPTURE]
 
@@ -64,6 +64,21 @@ def test_names_the_armature_of_the_active_mesh() -> None:
 def test_shows_every_setting() -> None:
     settings = set(bpy.context.scene.mocapanything.bl_rna.properties.keys()) - {"rna_type", "name"}
     assert set(draw_panel().texts("prop")) == settings - {"clicks"}  # which are shown in words
+
+
+def test_download_of_a_segmenter_can_be_watched_and_cancelled(status) -> None:
+    assert "mocapanything.get_segmenter" in draw_panel().texts("operator")
+    status.download_text, status.download_factor = "U-2-Net 3 of 176 MB", 0.02
+    layout = draw_panel()
+    assert "U-2-Net 3 of 176 MB" in layout.texts("progress")
+    assert "mocapanything.cancel_download" in layout.texts("operator")
+    assert "mocapanything.get_segmenter" not in layout.texts("operator")
+
+
+def test_segmenter_is_dimmed_where_a_mask_takes_its_place() -> None:
+    assert "segmenter" not in draw_panel().dimmed
+    bpy.context.scene.mocapanything.mask = "//mask.mp4"
+    assert "segmenter" in draw_panel().dimmed
 
 
 def test_folded_options_show_the_important_settings_only() -> None:
@@ -166,7 +181,7 @@ def test_another_start_pose_than_the_best_is_never_hidden() -> None:
 def test_progress_and_cancel_replace_the_button(status, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "is_running", lambda: True)
     status.text, status.factor = "Reading the video 12/300", 0.04
-    layout = draw_panel()
+    layout = draw_panel(open_panels=False)
     assert layout.texts("progress") == ["Reading the video 12/300"]
     assert layout.texts("operator") == [PICK, CANCEL]
     shown = [(text, enabled) for name, text, _, enabled in layout.drawn if name in {"prop", "operator"}]
@@ -194,7 +209,7 @@ def test_result_without_measured_overlap_does_not_show_one(status) -> None:
 
 def test_result_without_folder_offers_no_log(status) -> None:
     status.has_result = True
-    assert draw_panel().texts("operator") == [PICK, CAPTURE]
+    assert draw_panel(open_panels=False).texts("operator") == [PICK, CAPTURE]
 
 
 def test_long_errors_and_many_warnings_stay_readable(status) -> None:

@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from onnx_files import red_segmenter
 from video_files import creature, texture, write_video
 
 from mocapanything_addon.fit.clip import SubjectClip
@@ -458,3 +459,72 @@ def test_subject_that_something_hid_is_found_again(tmp_path):
     well_seen = shown > 0.6 * shown.max()
     assert np.mean(values[:15][well_seen[:15]]) > 0.8
     assert np.mean(values[22:][well_seen[22:]]) > 0.65
+
+
+def with_segmenter(folder: Path, **more) -> CaptureSettings:
+    return CaptureSettings(segmenter=str(red_segmenter(folder / "red.onnx")), **more)
+
+
+def test_segmenter_of_ones_own_cuts_the_one_that_is_meant(tmp_path):
+    """It finds both; motion, choice and box say which is meant, as with the network that ships."""
+    images, large, small = two_creatures(20)
+    path = write_video(tmp_path / "a.mp4", images)
+    first, warnings = capture(path, tmp_path / "one", with_segmenter(tmp_path))
+    assert min(overlaps(first, large)) > 0.9
+    assert any("2 creatures move" in warning for warning in warnings)
+    second, _ = capture(path, tmp_path / "two", with_segmenter(tmp_path, subject_choice=2))
+    assert min(overlaps(second, small)) > 0.9
+    boxed, _ = capture(path, tmp_path / "three", with_segmenter(tmp_path, box=(170, 110, 220, 155)))
+    assert min(overlaps(boxed, small)) > 0.9
+
+
+def test_segmenter_takes_nothing_else_while_the_subject_is_out_of_view(tmp_path):
+    background = texture(HEIGHT, WIDTH, 1, 90, 120, 20)
+    cv2.circle(background, (200, 40), 22, (200, 60, 50), -1)  # stands out just as well, and stays
+    images, masks = [], []
+    for index in range(36):
+        x = 120 + 10 * index if index < 18 else 120 + 10 * (35 - index)
+        mask = creature(WIDTH, HEIGHT, (x, 105), 0.5 * index, 24)
+        image = background.copy()
+        image[mask > 0] = (200, 70, 50)
+        images.append(image)
+        masks.append(mask)
+    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", with_segmenter(tmp_path))
+    gone = [t for t, mask in enumerate(masks) if not mask.any()]
+    values = np.array(overlaps(clip, masks))
+    assert len(gone) >= 4
+    assert not np.array(clip.mask)[gone].any()
+    assert np.mean(values[:4]) > 0.85
+    assert np.mean(values[-4:]) > 0.85
+
+
+def test_segmenter_where_nothing_moves(tmp_path):
+    image = np.full((HEIGHT, WIDTH, 3), (90, 160, 200), np.uint8)
+    mask = creature(WIDTH, HEIGHT, (WIDTH / 2, HEIGHT / 2), 0.0, 34)
+    image[mask > 0] = (180, 60, 20)
+    clip, _ = capture(
+        write_video(tmp_path / "a.mp4", [image] * 4), tmp_path / "job", with_segmenter(tmp_path)
+    )
+    assert min(overlaps(clip, [mask] * 4)) > 0.9
+
+
+def test_segmenter_that_cannot_be_used_ends_it_at_once(tmp_path):
+    (tmp_path / "a.onnx").write_bytes(b"no model")
+    told = []
+    with pytest.raises(BadInputError) as error:
+        make_clip(
+            write_video(tmp_path / "a.mp4", scene(4)[0]),
+            CaptureSettings(segmenter=str(tmp_path / "a.onnx")),
+            tmp_path,
+            lambda *progress: told.append(progress),
+        )
+    assert error.value.code == "segmenter_damaged"
+    assert not told
+
+
+def test_given_mask_needs_no_segmenter(tmp_path):
+    images, masks = scene(4)
+    mask = write_masks(tmp_path / "masks", masks)
+    settings = CaptureSettings(mask=str(mask), segmenter=str(tmp_path / "gone.onnx"))
+    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", settings)
+    assert min(overlaps(clip, masks)) > 0.9

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...fit.clip import SubjectClip
-from ...models.mask_cutter import MaskCutter
+from ...models.cutter import Cutter
 from .follow import RIVAL, Hint, as_hint, begin, cut_out, parts_touching
 from .frame_store import FrameStore
 from .likelihood import Likelihood
@@ -106,14 +106,14 @@ class Candidate:
 
 
 def moving_candidates(
-    frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter, tick: Callable[[float], None]
+    frames: FrameStore, likelihood: Likelihood, cutter: Cutter, tick: Callable[[float], None]
 ) -> list[Candidate]:
     """Everything that moves and may be a creature of its own, what moves most first.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
         likelihood: Log odds of the same frames.
-        cutter: The network.
+        cutter: Cuts the subject out of windows.
         tick: Called with the share done.
     """
     things = find_moving_things(frames, likelihood, lambda share: tick(0.5 * share))
@@ -125,19 +125,22 @@ def moving_candidates(
     things = _whole_creatures(things, frames, likelihood, cutter)
     most = max(thing.motion for thing in things)
     found: list[tuple[MovingThing, Candidate]] = []
-    for number, thing in enumerate(things):
-        tick(0.5 + 0.5 * number / len(things))
+    cut = 0
+
+    def mask_of(thing: MovingThing, rivals: Sequence[MovingThing], frame: int) -> NDArray[np.bool_]:
+        nonlocal cut
+        tick(0.5 + 0.5 * min(1.0, cut / (FRAMES * len(things))))  # each: large segmenters take seconds
+        cut += 1
+        return _mask(frames, likelihood, cutter, thing, rivals, frame)
+
+    for thing in things:
         rivals = [other for other in things if other is not thing]
         clear, masks = _clearest_first(
-            [
-                (frame, _mask(frames, likelihood, cutter, thing, rivals, frame))
-                for frame in thing.clear_frames(FRAMES)
-            ]
+            [(frame, mask_of(thing, rivals, frame)) for frame in thing.clear_frames(FRAMES)]
         )
         # What is never in view together with another is most likely the same one, come back.
         if masks[0].any() and all(
-            clear[0] in other.centers
-            and not _are_one(masks[0], _mask(frames, likelihood, cutter, other, [thing], clear[0]))
+            clear[0] in other.centers and not _are_one(masks[0], mask_of(other, [thing], clear[0]))
             for other, _ in found
         ):
             labels = seed_labels(likelihood.parts(clear[0]), thing.centers[clear[0]])
@@ -161,7 +164,7 @@ def _clearest_first(
 
 
 def _whole_creatures(
-    things: list[MovingThing], frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter
+    things: list[MovingThing], frames: FrameStore, likelihood: Likelihood, cutter: Cutter
 ) -> list[MovingThing]:
     """The things, with those joined that are parts of one creature: of one that steps on the spot, only the
     legs and the tail seem to move, each on its own."""
@@ -177,7 +180,7 @@ def _whole_creatures(
 
 
 def _are_parts_of_one(
-    first: MovingThing, second: MovingThing, frames: FrameStore, likelihood: Likelihood, cutter: MaskCutter
+    first: MovingThing, second: MovingThing, frames: FrameStore, likelihood: Likelihood, cutter: Cutter
 ) -> bool:
     """Whether the network, pointed at one, finds the other in one piece with it, at most times: two creatures
     that touch part again."""
@@ -234,7 +237,7 @@ def candidate_picture(rgb: NDArray[np.uint8], candidate: Candidate) -> NDArray[n
 def _mask(
     frames: FrameStore,
     likelihood: Likelihood,
-    cutter: MaskCutter,
+    cutter: Cutter,
     thing: MovingThing,
     rivals: Sequence[MovingThing],
     frame: int,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...fit.crop import Crop
 from ...jobs.errors import BadInputError
 from ...jobs.settings import Click
-from ...models.mask_cutter import MaskCutter
+from ...models.cutter import Cutter
 from .follow import NOWHERE, WINDOW_SIZE, Hint, cut_window_out, parts_touching
 from .parts import LEAST_AREA
 
@@ -73,7 +73,7 @@ def clicked_frames(
 
 
 def cut_clicked(
-    rgb: NDArray[np.uint8], clicks: ClickedFrame, moving: Mask, cutter: MaskCutter
+    rgb: NDArray[np.uint8], clicks: ClickedFrame, moving: Mask, cutter: Cutter
 ) -> tuple[NDArray[np.float32], Mask] | None:
     """Cut out what was clicked on.
 
@@ -151,7 +151,7 @@ def _found(
     own: Sequence[tuple[float, float]],
     foreign: Sequence[tuple[float, float]],
     rivals: Mask,
-    cutter: MaskCutter,
+    cutter: Cutter,
 ) -> NDArray[np.float32] | None:
     """(h, w) log odds of what lies at all of some clicks and at none of others, from the window that shows it
     best; None where that is nothing."""

@@ -16,7 +16,7 @@ from ...fit.clip import SubjectClip
 from ...fit.crop import Crop
 from ...jobs.errors import BadInputError
 from ...jobs.settings import CaptureSettings
-from ...models.mask_cutter import MaskCutter
+from ...models.cutter import Cutter, load_cutter
 from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .camera_motion import CameraPath
@@ -108,15 +108,15 @@ def make_clip(
 ) -> FoundSubject:
     """Find the subject of a video and cut it out.
 
-    The mask is the one given in the settings; else the video's own alpha; else the mask network cuts out what
-    moves against the background, or what stands out where nothing does; where the user points at the subject,
-    with clicks or else with a box, that one. The video is read twice, frame by
-    frame; what is kept of it lies in files, so that memory does not grow with its length. If the film is cut,
-    the longest shot is used, or the one in which the user points at the subject.
+    The mask is the one given in the settings; else the video's own alpha; else the mask network, or the
+    segmenter named in the settings, cuts out what moves against the background, or what stands out where
+    nothing does; where the user points at the subject, with clicks or else with a box, that one. The video is
+    read twice, frame by frame; what is kept of it lies in files, so that memory does not grow with its length.
+    If the film is cut, the longest shot is used, or the one in which the user points at the subject.
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range, mask, clicks, box and choice of the subject are used.
+        settings: Range, mask, segmenter, clicks, box and choice of the subject are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
@@ -125,20 +125,23 @@ def make_clip(
         size: Pixels a side of the square windows.
 
     Raises:
-        BadInputError: As ``video.frames``; ``mask_...`` for an unusable mask; ``subject_missing`` if there is
-            nothing to cut out; ``click_outside`` and ``click_hits_nothing``.
+        BadInputError: As ``video.frames``; ``mask_...`` for an unusable mask; ``segmenter_...`` for an
+            unusable segmenter; ``subject_missing`` if there is nothing to cut out; ``click_outside`` and
+            ``click_hits_nothing``.
     """
     warnings: list[str] = []
     path = Path(path)
+    # Before the reading that would be lost for its sake.
+    cutter = None if settings.mask else load_cutter(settings.segmenter)
     with Scratch(folder) as scratch:
         survey = _survey(path, settings, scratch, progress, warnings)
         masks: _FoundMasks | _ReadMasks
         candidates: list[Candidate] = []
         pictures: list[NDArray[np.uint8]] = []
-        if survey.has_masks:
+        if cutter is None or survey.has_masks:
             masks, boxes = _ReadMasks(settings.mask, survey.info), np.array(survey.boxes)
         else:
-            masks, boxes, candidates = _find(survey, scratch, progress, settings, judge, warnings)
+            masks, boxes, candidates = _find(survey, cutter, scratch, progress, settings, judge, warnings)
             pictures = [candidate_picture(survey.frames[c.frame], c) for c in candidates]
         seen = np.isfinite(boxes[:, 0]).mean()
         if seen == 0:
@@ -320,6 +323,7 @@ def _shot_frames(path: Path, settings: CaptureSettings, survey: _Survey) -> Iter
 
 def _find(
     survey: _Survey,
+    cutter: Cutter,
     scratch: Scratch,
     progress: Progress,
     settings: CaptureSettings,
@@ -336,7 +340,6 @@ def _find(
 
         return told
 
-    cutter = MaskCutter.load()
     to_frame = np.array(survey.camera.to_frame)
     evidence, likelihood = subject_likelihood(survey.frames, to_frame, scratch, tick(0.0, 0.5))
     if evidence is Evidence.FOLLOWED:
@@ -374,7 +377,7 @@ def _find(
     return _FoundMasks(survey.info, odds, cutter), boxes, candidates
 
 
-def _start(frames: FrameStore, index: int, hint: Hint, motion: MovingHint, cutter: MaskCutter) -> MaskStart:
+def _start(frames: FrameStore, index: int, hint: Hint, motion: MovingHint, cutter: Cutter) -> MaskStart:
     return MaskStart(index, begin(frames[index], hint, motion(index, hint), cutter), motion)
 
 
@@ -410,11 +413,11 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
 
 @dataclass(frozen=True)
 class _FoundMasks:
-    """Masks cut by the network from the final windows, hinted by those of the small frames."""
+    """Masks cut from the final windows, hinted by those of the small frames."""
 
     info: VideoInfo
     odds: OddsStore
-    cutter: MaskCutter
+    cutter: Cutter
 
     def cut(
         self, index: int, frame: VideoFrame, crop: Crop, to_frame: Homography | None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The subject's mask through a shot: the mask network, hinted by the frame before and by what moves."""
+"""The subject's mask through a shot: cut in every frame, hinted by the frame before and by what moves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...fit.crop import Crop
-from ...models.mask_cutter import MaskCutter
+from ...models.cutter import Cutter
 from .carry import FlowCarrier, grey
 from .frame_store import FrameStore, OddsStore, Scratch
 from .spans import nearest_spans
@@ -103,7 +103,7 @@ class MaskStart:
 def follow_masks(
     frames: FrameStore,
     starts: Sequence[MaskStart],
-    cutter: MaskCutter,
+    cutter: Cutter,
     scratch: Scratch,
     tick: Callable[[float], None],
 ) -> OddsStore:
@@ -114,7 +114,7 @@ def follow_masks(
     Args:
         frames: RGB (h, w, 3) at analysis size.
         starts: Where the subject is known.
-        cutter: The network.
+        cutter: Cuts the subject out of windows.
         scratch: For the store returned.
         tick: Called with the share done.
     """
@@ -137,7 +137,7 @@ def follow_masks(
     return odds
 
 
-def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: MaskCutter) -> NDArray[np.float32]:
+def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: Cutter) -> NDArray[np.float32]:
     """Log odds of a first frame. What points at the subject may point at a part of it only: whatever stands
     out around and is one with that belongs to it, but for what moves on its own."""
     hint = without_small_rivals(hint, hint > 0)
@@ -171,9 +171,7 @@ def _stands_out(whole: NDArray[np.bool_], free: NDArray[np.float32], part: NDArr
     return area < LARGEST * whole.size and borders < 2 and sure > CERTAINLY
 
 
-def what_stands_out(
-    frames: FrameStore, cutter: MaskCutter, tick: Callable[[float], None]
-) -> tuple[int, Hint]:
+def what_stands_out(frames: FrameStore, cutter: Cutter, tick: Callable[[float], None]) -> tuple[int, Hint]:
     """The frame, of some, in which the network is surest of a subject without any hint, and that subject."""
     best, chosen, hint = -1.0, 0, np.zeros(frames.shape[:2], np.float32)
     nothing = hint
@@ -194,7 +192,7 @@ def as_hint(logit: NDArray[np.float32]) -> Hint:
 
 
 def cut_out(
-    rgb: NDArray[np.uint8], hint: Hint, cutter: MaskCutter, around: NDArray[np.bool_] | None = None
+    rgb: NDArray[np.uint8], hint: Hint, cutter: Cutter, around: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
     """(h, w) log odds of a small frame, cut from a window around a place (h, w), the hint's if none is given;
     from the whole frame if that is nowhere."""
@@ -209,9 +207,7 @@ def cut_out(
     return cut_window_out(rgb, hint, Crop(corner[0], corner[1], side, WINDOW_SIZE), cutter)
 
 
-def cut_window_out(
-    rgb: NDArray[np.uint8], hint: Hint, window: Crop, cutter: MaskCutter
-) -> NDArray[np.float32]:
+def cut_window_out(rgb: NDArray[np.uint8], hint: Hint, window: Crop, cutter: Cutter) -> NDArray[np.float32]:
     """(h, w) log odds of a small frame, cut from a window of it; beyond the window it is not."""
     height, width = hint.shape
     logit = cutter.logit(cut_window(rgb, window, width), cut_hint(hint, window, width))
@@ -284,7 +280,7 @@ class _Follower:
         before: NDArray[np.uint8],
         after: NDArray[np.uint8],
         moving_hint: Callable[[Hint], Hint],
-        cutter: MaskCutter,
+        cutter: Cutter,
     ) -> NDArray[np.float32]:
         """Log odds of the next frame."""
         carried = self._flow.values(self._last, grey(before), grey(after), -1.0)

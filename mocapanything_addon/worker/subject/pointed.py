@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...jobs.settings import CaptureSettings
-from ...models.mask_cutter import MaskCutter
+from ...models.cutter import Cutter
 from .box import SubjectBox
 from .candidates import hint_of_motion
 from .clicks import ClickedFrame, clicked_frames, cut_clicked, nothing_there
@@ -94,7 +94,7 @@ def pointed_at(
     times: NDArray[np.float64],
     size: tuple[int, int],
     likelihood: Likelihood | None,
-    cutter: MaskCutter,
+    cutter: Cutter,
 ) -> list[Pointed]:
     """What the user points at, cut out in its frames; nothing where the settings have neither clicks nor box.
 
@@ -122,7 +122,7 @@ def starts_there(
     pointed: list[Pointed],
     frames: FrameStore,
     likelihood: Likelihood | None,
-    cutter: MaskCutter,
+    cutter: Cutter,
     scratch: Scratch,
     tick: Callable[[float], None],
 ) -> list[MaskStart]:
@@ -156,7 +156,7 @@ def _clicked(
     clicks: ClickedFrame,
     times: NDArray[np.float64],
     likelihood: Likelihood | None,
-    cutter: MaskCutter,
+    cutter: Cutter,
 ) -> Pointed:
     shape = frames.shape[0], frames.shape[1]
     moving = np.zeros(shape, bool) if likelihood is None else likelihood.logit(clicks.index) > 0
@@ -170,7 +170,7 @@ def _clicked(
 
 
 def _boxed(
-    box: SubjectBox, frames: FrameStore, times: NDArray[np.float64], factor: float, cutter: MaskCutter
+    box: SubjectBox, frames: FrameStore, times: NDArray[np.float64], factor: float, cutter: Cutter
 ) -> Pointed:
     index = int(np.argmin(np.abs(times - box.time)))
     hint = box.hint(frames.shape[0], frames.shape[1], factor)
@@ -181,7 +181,7 @@ def _boxed(
 
 
 def _start(
-    pointed: Pointed, frames: FrameStore, motion: MovingHint, cutter: MaskCutter, *, moves: bool
+    pointed: Pointed, frames: FrameStore, motion: MovingHint, cutter: Cutter, *, moves: bool
 ) -> MaskStart:
     rgb, rivals = frames[pointed.index], pointed.rivals
     moving = np.where(rivals, RIVAL, motion(pointed.index, np.where(pointed.subject, pointed.hint, RIVAL)))
