@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import os
 import sys
 import zlib
@@ -64,6 +65,8 @@ SEEN = {
 also one wrong rig."""
 WORST = ("mask flickering", "mask with shadow")
 RIGHT = ("same", "resized")
+BINS = (0.0, UNLIKE, 0.2, 0.5, 0.8, 0.95, 1.01)
+"""Of probabilities, for the table of reliability."""
 RIDGE = 0.5
 """Draws weights of evidence, each brought to unit spread, towards zero."""
 REFUSED_RIGHT, REFUSED_ALIKE = 0.02, 0.1
@@ -100,9 +103,11 @@ def main(arguments: list[str] | None = None) -> None:
         held_out = leave_kinds_out(rows)
         threshold = threshold_for(rows, held_out)
         tables += [weights_table(*said, threshold), refused_table(rows, held_out, threshold, "kind left out")]
+        tables += [ranking_table(rows, held_out), reliability_table(rows, held_out)]
     else:
         found = np.array([probability(np.array(row.evidence)) for row in rows])
         tables += [refused_table(rows, found, UNLIKE, "weights as they are"), missed_table(rows, found)]
+        tables += [ranking_table(rows, found), reliability_table(rows, found)]
     for table in tables:
         print(table.markdown(), flush=True)
         table.write(chosen.out)
@@ -219,6 +224,57 @@ def refused_table(rows: list[Row], found: Array, threshold: float, how: str) -> 
                 refused = int((of < threshold).sum())
                 figures = (float(np.median(of)), float(of.min()), float(of.max()))
                 table.add(relation, name, len(of), refused, 100.0 * refused / len(of), *figures)
+    return table
+
+
+def ranking_table(rows: list[Row], found: Array) -> Table:
+    """How often a right or like rig is found likelier than a wrong one: the area under the ROC curve."""
+    columns = ["probability", "seen", "same or resized", "alike", "all that are right"]
+    table = Table("verdict_ranking", "Likelier than a wrong rig, share of all pairs", columns)
+    table_of = {"together": found} | {
+        f"{name} alone": -np.array([row.evidence[k] for row in rows]) for k, name in enumerate(EVIDENCE)
+    }
+    for seen in ("true mask", *(["any mask"] if len({row.seen for row in rows}) > 1 else [])):
+        chosen = np.array([seen in ("any mask", row.seen) for row in rows])
+        is_wrong = chosen & [row.relation == "other" for row in rows]
+        is_same = chosen & [row.relation in RIGHT for row in rows]
+        is_alike = chosen & [row.relation == "alike" for row in rows]
+        for name, values in table_of.items():
+            shares = [
+                share_above(values[k], values[is_wrong]) for k in (is_same, is_alike, is_same | is_alike)
+            ]
+            table.add(name, seen, *shares)
+    return table
+
+
+def share_above(first: Array, second: Array) -> float:
+    """Of all pairs of one of the first and one of the second, in which the first is greater; ties are half.
+
+    NaN where there is none.
+    """
+    if not len(first) or not len(second):
+        return float("nan")
+    above = first[:, None] - second
+    return float(np.mean((above > 0) + 0.5 * (above == 0)))
+
+
+def reliability_table(rows: list[Row], found: Array) -> Table:
+    """Of the pairs that were found about so likely, how many are right, both sides counting alike."""
+    columns = ["probability", "pairs", "mean probability", "share right", "same or resized", "alike", "other"]
+    note = "Share right: as if there were as many wrong pairs as right ones."
+    table = Table("verdict_reliability", "Reliability", columns, note=note)
+    relations = np.array([row.relation for row in rows])
+    is_wrong = relations == "other"
+    weight = np.where(is_wrong, 0.5 / max(is_wrong.sum(), 1), 0.5 / max((~is_wrong).sum(), 1))
+    for low, high in itertools.pairwise(BINS):
+        of = (found >= low) & (found < high)
+        if of.any():
+            share = weight[of] / weight[of].sum()
+            counts = [int(np.isin(relations[of], names).sum()) for names in (RIGHT, ("alike",), ("other",))]
+            right = float(share[~is_wrong[of]].sum())
+            table.add(
+                f"{low:.2f} to {min(high, 1.0):.2f}", int(of.sum()), float(share @ found[of]), right, *counts
+            )
     return table
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "export": "export",
     "teach": "teacher",
     "mask": "train_mask",
+    "kinds": "body_kinds",
 }
 
 

@@ -16,14 +16,22 @@ from numpy.typing import NDArray
 from ..ik.kinematics import State
 from .hypothesis import Hypothesis
 from .problem import Problem
+from .same_kind import FRAMES, kinds_apart
 from .sight import beyond_subject
+from .start import typical_frames
 
-EVIDENCE = ("distance of the body's outline", "share of the body outside", "not upright")
-"""Of the best start, means over its frames: natural logarithm of the fit's pixels, share, radians."""
-WEIGHTS = np.array([-2.88, -9.37, -4.54])
+EVIDENCE = (
+    "distance of the body's outline",
+    "share of the body outside",
+    "not upright",
+    "another kind of body",
+)
+"""The first three of the best start, means over its frames: natural logarithm of the fit's pixels, share,
+radians. The last of the clip and the rig, before any fit: see same_kind.py."""
+WEIGHTS = np.array([-2.76, -6.31, -4.18, -3.64])
 """Of the evidence, natural logarithms of odds; fitted by logistic regression (docs/start-search.md)."""
-BIAS = 5.15
-UNLIKE = 0.07
+BIAS = 5.88
+UNLIKE = 0.05
 """Probability below which the subject does not look like the rig."""
 SAME = 0.5
 """The fit's pixels: outlines nearer than this are the same."""
@@ -62,7 +70,7 @@ def judge(problem: Problem, ranked: Sequence[Hypothesis]) -> Verdict | None:
 
 
 def evidence(problem: Problem, ranked: Sequence[Hypothesis]) -> NDArray[np.float64]:
-    """(len(EVIDENCE),) of the best start in each frame that it was fitted in; see :func:`judge`."""
+    """(len(EVIDENCE),) of the best start, in each frame that it was fitted in; see :func:`judge`."""
     body = problem.body
     best = {h.frame: h for h in reversed(ranked) if h.start == ranked[0].start}
     gaps = [
@@ -70,7 +78,14 @@ def evidence(problem: Problem, ranked: Sequence[Hypothesis]) -> NDArray[np.float
     ]
     distance, share = np.mean(gaps, axis=0)
     upright = [(h.pose.local_rotations[0, body.skeleton.root] @ body.up) @ body.up for h in best.values()]
-    return np.array([np.log(SAME + distance), share, np.arccos(np.clip(upright, -1.0, 1.0)).mean()])
+    return np.array(
+        [
+            np.log(SAME + distance),
+            share,
+            np.arccos(np.clip(upright, -1.0, 1.0)).mean(),
+            kinds_apart(problem, typical_frames(problem, FRAMES)),
+        ]
+    )
 
 
 def probability(evidence: NDArray[np.float64]) -> float:

@@ -15,8 +15,11 @@ from benchmarks.verdict import (
     fit_weights,
     leave_kinds_out,
     missed_table,
+    ranking_table,
     read,
     refused_table,
+    reliability_table,
+    share_above,
     threshold_for,
     write,
 )
@@ -24,7 +27,7 @@ from mocapanything_addon.fit.verdict import EVIDENCE
 
 
 def made_rows(count: int = 400) -> list[Row]:
-    """Logistic from known weights (-2, -1, 0) and bias 1, of four kinds."""
+    """Logistic from known weights (-2, -1, 0, 0) and bias 1, of four kinds."""
     rng = np.random.default_rng(4)
     rows = []
     for k in range(count):
@@ -38,7 +41,7 @@ def made_rows(count: int = 400) -> list[Row]:
 
 def test_weights_are_found_again() -> None:
     weights, bias = fit_weights(made_rows(4000))
-    assert weights == pytest.approx([-2.0, -1.0, 0.0], abs=0.2)
+    assert weights == pytest.approx([-2.0, -1.0, 0.0, 0.0], abs=0.2)
     assert np.isfinite(bias)
 
 
@@ -54,6 +57,25 @@ def test_the_threshold_spares_right_rigs_and_like_creatures() -> None:
     table = refused_table(rows, found, threshold, "made")
     assert sum(int(row[2]) for row in table.rows) == len(rows)
     assert missed_table(rows, found).rows
+
+
+def test_a_ranking_counts_pairs_in_the_right_order() -> None:
+    assert share_above(np.array([2.0, 3.0]), np.array([1.0, 2.0])) == pytest.approx(7.0 / 8.0)
+    assert np.isnan(share_above(np.array([]), np.array([1.0])))
+    rows = made_rows()
+    table = ranking_table(rows, leave_kinds_out(rows))
+    shares = {row[0]: float(row[-1]) for row in table.rows}
+    assert shares["together"] > shares[f"{EVIDENCE[0]} alone"] > 0.8
+    assert shares[f"{EVIDENCE[3]} alone"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_what_was_made_by_probabilities_is_reliable() -> None:
+    rows = made_rows(4000)
+    table = reliability_table(rows, leave_kinds_out(rows))
+    assert sum(int(row[1]) for row in table.rows) == len(rows)
+    for _, pairs, mean, right, *counts in table.rows:
+        assert sum(int(count) for count in counts) == pairs
+        assert float(right) == pytest.approx(float(mean), abs=0.12)
 
 
 def test_evidence_on_disk_is_read_again(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_clip_without_subject_gets_no_verdict(clip: SubjectClip) -> None:
 
 def test_every_kind_of_evidence_speaks_against_the_rig() -> None:
     assert len(EVIDENCE) == len(WEIGHTS)
-    clean = np.array([np.log(0.5), 0.0, 0.0])
+    clean = np.array([np.log(0.5), 0.0, 0.0, 0.0])
     best = probability(clean)
     assert best > 0.95
     for k in range(len(EVIDENCE)):
