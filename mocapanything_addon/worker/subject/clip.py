@@ -110,9 +110,9 @@ def make_clip(
 
     The mask is the one given in the settings; else the video's own alpha; else the mask network, or the
     segmenter named in the settings, cuts out what moves against the background, or what stands out where
-    nothing does; where the user points at the subject, with clicks or else with a box, that one. The video is
-    read twice, frame by frame; what is kept of it lies in files, so that memory does not grow with its length.
-    If the film is cut, the longest shot is used, or the one in which the user points at the subject.
+    nothing does; where the user points at the subject, with clicks or else with a box, that one. The video
+    is read twice, frame by frame; what is kept of it lies in files, so that memory does not grow with its
+    length. If the film is cut, the longest shot is used, or the one in which the user points at the subject.
 
     Args:
         path: Video file, animation or folder of images.
