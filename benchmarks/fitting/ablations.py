@@ -48,10 +48,10 @@ REPLACED: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "lost limbs": ((sight, "find_lost_limbs", _nothing),),
 }
 """Module, name in it, and what stands there instead."""
-ABLATIONS = ("", *REPLACED, "expected pose", "average pose", "elevation", "contacts")
-"""The last four are left out by the run itself: the rest pose is expected, what the start search says of the
-average pose is not used, the camera is not tilted, planted feet are
-not held."""
+ABLATIONS = ("", *REPLACED, "expected pose", "average pose", "elevation", "contacts", "second look")
+"""The last five are left out by the run itself: the rest pose is expected, what the start search says of the
+average pose is not used, the camera is not tilted, planted feet are not held, the subject is not cut out
+again."""
 
 
 @contextmanager

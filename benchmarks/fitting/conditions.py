@@ -53,6 +53,11 @@ class Condition:
     bound: str = ""
     """Told to the fit from the truth: "average pose" or "correspondences"."""
 
+    @property
+    def looks_again(self) -> bool:
+        """The subject is cut out again where the body says that it is."""
+        return self.mask == "own" and self.without != "second look"
+
     def view(self, number: int) -> View:
         """From where its clips are filmed."""
         return View(number, self.elevation, self.cut_off, self.mask == "own")
@@ -71,6 +76,7 @@ CONDITIONS = (
     Condition("20 % fatter, without shape", girth=1.2, without="shape"),
     Condition("own mask", mask="own"),
     Condition("own mask, no other clips", mask="own", own_poses=False),
+    Condition("own mask, without second look", mask="own", without="second look"),
     Condition("mask eroded", mask="eroded"),
     Condition("mask dilated", mask="dilated"),
     Condition("mask with holes", mask="holed"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
@@ -156,6 +157,8 @@ def capture(
         with without(condition.without or "own mean" * (condition.bound == "average pose")):
             tilts = seen.camera is None and condition.without != "elevation"
             found = track_starts(problem, ranked, Quality.STANDARD, _quietly)
+            if condition.looks_again:
+                problem, found = _look_again(problem, found, ranked)
             if tilts:
                 problem, found = tilt_camera(problem, found)
             took("tracking")
@@ -178,6 +181,18 @@ def capture(
     return Outcome(
         case.name, case.kind, condition.name, frames, search, result, seconds, wall, traded, sure, near
     )
+
+
+def _look_again(problem: Problem, found: Found, ranked: Sequence[Hypothesis]) -> tuple[Problem, Found]:
+    """As worker/pipeline.py does with masks that it has found itself."""
+    from mocapanything_addon.models.mask_cutter import MaskCutter  # torch takes seconds to load
+    from mocapanything_addon.worker.second_look import look_again
+
+    with tempfile.TemporaryDirectory() as folder:
+        problem, is_same = look_again(problem, found.motion, MaskCutter.load(), Path(folder), _quietly)
+        clip = problem.frames.clip
+        problem = problem.with_clip(replace(clip, mask=np.array(clip.mask)))
+    return problem, found if is_same else track_starts(problem, ranked, Quality.STANDARD, _quietly)
 
 
 def _confidence(problem: Problem, found: Found, case: Case) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..ik.camera import Camera
 from .body import Body
+from .clip import SubjectClip
 from .evidence.correspondence import Correspondences
 from .evidence.flow import FlowField
 from .expected_pose import ExpectedPose
@@ -61,3 +62,8 @@ class Problem:
     def with_expected(self, expected: ExpectedPose) -> Problem:
         """The same with another expected pose."""
         return replace(self, expected=expected)
+
+    def with_clip(self, clip: SubjectClip) -> Problem:
+        """The same where the subject was cut out otherwise."""
+        frames = Frames(clip)
+        return replace(self, frames=frames, flow=FlowField(frames))

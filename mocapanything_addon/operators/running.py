@@ -31,6 +31,7 @@ STAGE_LABELS = {
     "subject": "Finding the subject",
     "start search": "Finding the pose",
     "tracking": "Following the motion",
+    "second look": "Cutting the subject out again",
     "correspond": "Matching the surface",
     "motion prior": "Estimating the motion",
     "whole clip": "Fitting the whole clip",

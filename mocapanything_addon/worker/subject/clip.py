@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -94,6 +94,8 @@ class FoundSubject:
     """All creatures that it may have been, likeliest first; none where the user has said which."""
     pictures: list[NDArray[np.uint8]]
     """(h, w, 3) of each, in the frame where it stands clearest."""
+    cutter: Cutter | None = None
+    """What cut it out; None where masks were given."""
 
 
 def make_clip(
@@ -157,7 +159,8 @@ def make_clip(
         frames = _shot_frames(path, settings, survey)
         with MaskVideo(preview, survey.info) if preview is not None else nullcontext() as drawn:
             clip = _cut_out(frames, survey, masks, boxes, folder, size, drawn, progress)
-        return FoundSubject(clip, warnings, candidates, pictures)
+        found = FoundSubject(clip, warnings, candidates, pictures)
+        return found if survey.has_masks else replace(found, cutter=cutter)
 
 
 def _cut_out(
