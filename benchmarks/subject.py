@@ -4,6 +4,7 @@
     python -m benchmarks.subject                                   # samples and drawn clips
     python -m benchmarks.subject --videos FOLDER --teacher FOLDER  # and real frames held out of training
     python -m benchmarks.subject --scenes                          # crossings, hiding, leaving, panning, cuts
+    python -m benchmarks.subject --sheet --videos FOLDER           # a picture of every video, to be looked at
     python -m benchmarks.subject --segmenter FILE.onnx             # also with a segmenter of one's own
 
 Real frames are compared with a strong teacher (``python -m training teach``), drawn ones with the truth.
@@ -47,6 +48,7 @@ from .fitting.subjects import make_subject  # noqa: E402
 from .masks.rivals import RIVALS, Rival  # noqa: E402
 from .masks.scenes import Scene, scenes  # noqa: E402
 from .masks.scores import boundary_score, overlap, part_meant  # noqa: E402
+from .masks.sheet import write_sheet  # noqa: E402
 from .report import Table  # noqa: E402
 
 CONTENT = Path(__file__).resolve().parents[1] / "samples" / "content"
@@ -89,12 +91,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--scenes", action="store_true", help="drawn scenes in which a subject is hard to keep"
     )
+    parser.add_argument("--sheet", action="store_true", help="of all videos, a picture of what is cut out")
     parser.add_argument("--rivals", action="store_true", help="other methods too")
     parser.add_argument("--segmenter", type=Path, help="ONNX model: with it, too; scenes: only with it")
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks/subject"))
     options = parser.parse_args(arguments)
     if options.scenes:
         measure_scenes(options)
+        return
+    if options.sheet:
+        if options.videos is None:
+            parser.error("--sheet needs --videos")
+        videos = sorted(p for p in options.videos.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
+        with tempfile.TemporaryDirectory() as scratch:
+            settings = settings_with(options.segmenter)
+            write_sheet(videos, Path(scratch), options.out / "sheet.png", settings)
         return
     table = Table(
         "subject",

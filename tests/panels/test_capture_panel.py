@@ -48,7 +48,7 @@ def draw_panel(*, open_panels: bool = True) -> RecordingLayout:
 def test_empty_scene_says_what_to_do() -> None:
     layout = draw_panel(open_panels=False)
     assert "Select a Character" in layout.texts("label")
-    assert layout.texts("operator") == [PICK, CAPTURE]
+    assert layout.texts("operator") == [CAPTURE]
 
 
 def test_names_the_armature_of_the_active_mesh() -> None:
@@ -183,7 +183,7 @@ def test_progress_and_cancel_replace_the_button(status, monkeypatch: pytest.Monk
     status.text, status.factor = "Reading the video 12/300", 0.04
     layout = draw_panel(open_panels=False)
     assert layout.texts("progress") == ["Reading the video 12/300"]
-    assert layout.texts("operator") == [PICK, CANCEL]
+    assert layout.texts("operator") == [CANCEL]
     shown = [(text, enabled) for name, text, _, enabled in layout.drawn if name in {"prop", "operator"}]
     assert [text for text, enabled in shown if enabled] == [CANCEL]
 
@@ -209,7 +209,7 @@ def test_result_without_measured_overlap_does_not_show_one(status) -> None:
 
 def test_result_without_folder_offers_no_log(status) -> None:
     status.has_result = True
-    assert draw_panel(open_panels=False).texts("operator") == [PICK, CAPTURE]
+    assert draw_panel(open_panels=False).texts("operator") == [CAPTURE]
 
 
 def test_long_errors_and_many_warnings_stay_readable(status) -> None:

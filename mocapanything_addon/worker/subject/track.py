@@ -28,6 +28,10 @@ RIVAL = 0.15
 LOST = 0.1
 """Share of its usual area below which the subject is out of view."""
 
+KNOWN = 0.3
+"""Share of a moving thing that was something else's a frame ago from which it is that: single pixels are
+noise that it passes."""
+
 GAP = 0.5
 """Gap between parts of the subject, at most, share of the root of its area."""
 
@@ -120,8 +124,8 @@ class _State:
         labels = np.where(subject, SUBJECT, np.where(moving, OTHER, 0)).astype(np.uint8)
         area = float(subject.sum())
         if area < LOST * self._area:
-            known = np.unique(parts[moving & (warped == OTHER)])
-            labels[moving & ~subject & ~np.isin(parts, known)] = NEWCOMER
+            known = np.bincount(parts[moving & (warped == OTHER)], minlength=len(areas)) > KNOWN * areas
+            labels[moving & ~subject & ~known[parts]] = NEWCOMER
         if area > 0.3 * self._area:
             self._area += 0.05 * (area - self._area)
         self._labels = labels
