@@ -34,8 +34,8 @@ SAME = 0.5
 """Share of the smaller of two masks in one frame that lies within the larger one: from there on they are one
 creature."""
 
-RATHER_SMALL = 0.25
-"""Quantile of a creature's areas, over the frames in which it was cut out, of the one that is shown."""
+AROUND = 20
+"""Pixels around a mask in which nothing should move that is not in it."""
 
 GLANCES = 4
 """Frames in which it is looked whether two moving things are one creature."""
@@ -136,7 +136,7 @@ def moving_candidates(
     for thing in things:
         rivals = [other for other in things if other is not thing]
         clear, masks = _clearest_first(
-            [(frame, mask_of(thing, rivals, frame)) for frame in thing.clear_frames(FRAMES)]
+            [(frame, mask_of(thing, rivals, frame)) for frame in thing.clear_frames(FRAMES)], likelihood
         )
         # What is never in view together with another is most likely the same one, come back.
         if masks[0].any() and all(
@@ -153,14 +153,18 @@ def moving_candidates(
 
 
 def _clearest_first(
-    cut: list[tuple[int, NDArray[np.bool_]]],
+    cut: list[tuple[int, NDArray[np.bool_]]], likelihood: Likelihood
 ) -> tuple[tuple[int, ...], tuple[NDArray[np.bool_], ...]]:
-    """Frames and masks, those first that are rather small: something that stands behind the creature is cut
-    out with it while they touch. But in the smallest the creature may have lost something."""
-    areas = np.array([mask.sum() for _, mask in cut])
-    usual = float(np.quantile(areas[areas > 0], RATHER_SMALL)) if areas.any() else 1.0
-    order = np.argsort(np.abs(np.log(np.maximum(areas, 1.0) / usual)), kind="stable")
-    return tuple(cut[k][0] for k in order), tuple(cut[k][1] for k in order)
+    """Frames and masks, those first in which the mask and what moves in and around it agree best: the
+    background is registered well there, and nothing that stands still is cut out along with the creature."""
+
+    def agreement(frame: int, mask: NDArray[np.bool_]) -> float:
+        moving = likelihood.logit(frame) > 0
+        around = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=AROUND) > 0
+        return float((moving & mask).sum()) / max(1.0, float((mask | (moving & around)).sum()))
+
+    ordered = sorted(cut, key=lambda frame_and_mask: -agreement(*frame_and_mask))
+    return tuple(frame for frame, _ in ordered), tuple(mask for _, mask in ordered)
 
 
 def _whole_creatures(

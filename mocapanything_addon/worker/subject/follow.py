@@ -72,6 +72,10 @@ BORNE_OUT = 0.2
 """Share of a mask that lies where the subject was carried to, or moves, at least: else the network has cut
 out something else that stands out, because the subject is gone."""
 
+STRAYED, BELIEVED = 0.3, 0.5
+"""Share of what moves, as the subject, that must lie within a distance (share of the root of its area) of
+where the subject was carried to."""
+
 FADE = 0.8
 """What a lost subject's last place still says, a frame."""
 
@@ -285,8 +289,10 @@ class _Follower:
         """Log odds of the next frame."""
         carried = self._flow.values(self._last, grey(before), grey(after), -1.0)
         moving = without_small_rivals(moving_hint(carried), carried > 0)
-        share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
         lost = float((carried > 0).sum()) < LOST * self._area
+        if not lost:
+            moving = self._believable(moving, carried)
+        share = np.where(moving > 0.0, CARRIED_MOVING, np.where(moving < 0.0, CARRIED_STILL, 1.0))
         hint = moving if lost and moving.any() else share * carried + (1.0 - share) * moving
         # What moves widens the window: a limb that the mask has lost must be in it to be found again.
         around = (carried > 0) | (moving > SEEN_MOVING)
@@ -302,3 +308,12 @@ class _Follower:
             self._last = as_hint(logit)
             self._area += 0.05 * (area - self._area)
         return logit
+
+    def _believable(self, moving: Hint, carried: Hint) -> Hint:
+        """What motion says, unless it is mostly elsewhere: then the background is registered badly."""
+        places = moving > SEEN_MOVING
+        reach = max(1, round(STRAYED * self._area**0.5))
+        near = cv2.dilate((carried > 0).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=reach) > 0
+        if (places & near).sum() < BELIEVED * places.sum():
+            return np.zeros_like(moving)
+        return moving

@@ -73,25 +73,16 @@ class Likelihood:
         """(h, w) numbers, from 1, of the moving things, 0 where nothing moves.
 
         Pieces are one thing where what moved in between, shortly before or after, links them: of a body that
-        covers its own place only pieces seem to move at any moment.
+        covers its own place only pieces seem to move at any moment. But not while the camera moves: what is
+        registered badly then would be linked too.
         """
         moving = self.logit(index) > 0
         swept = moving.copy()
         for other in range(max(0, index - LINKED), min(len(self.odds), index + LINKED + 1)):
-            if other != index:
-                swept |= self._moving_in(other, index)
+            if other != index and self.background.is_still(other, index):
+                swept |= self.logit(other) > 0
         numbers, _, _ = connected_parts(joined(swept))
         return np.where(moving, numbers, np.int32(0))
-
-    def _moving_in(self, source: int, target: int) -> NDArray[np.bool_]:
-        """(h, w) what moves in one frame, as seen from where the camera is in another."""
-        moving = self.logit(source) > 0
-        if self.background.is_still(source, target):
-            return moving
-        height, width = moving.shape
-        motion = self.background.motion(source, target)
-        seen = cv2.warpPerspective(moving.astype(np.uint8), motion, (width, height), flags=cv2.INTER_NEAREST)
-        return np.asarray(seen > 0)
 
 
 def subject_likelihood(
