@@ -22,6 +22,7 @@ from .data import MOST_JOINTS
 from .pack import FRAME_RATE, SUFFIX, MotionClip, Pack
 from .packs import decimated
 from .pruning import pruned, random_pruning
+from .rest_poses import random_rest_pose, with_rest_pose
 from .split import PROCEDURAL
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,10 @@ def creature_pack(number: int, seed: int = 0) -> Pack:
         frames = round(float(rng.uniform(*CLIP_SECONDS)) * FRAME_RATE) + 1
         clip = random_clip(creature, np.arange(frames) / FRAME_RATE, rng, name=motion_name)
         clips.append(clip_of(creature, clip, bones, rig.is_tail))
-    return Pack.from_rig(decimated(rig), f"{PROCEDURAL}-{kind}-{number:05d}", family, tuple(clips))
+    pack = Pack.from_rig(decimated(rig), f"{PROCEDURAL}-{kind}-{number:05d}", family, tuple(clips))
+    rest = random_rest_pose(creature, rng)[bones]
+    rest[rig.is_tail] = np.eye(3)
+    return with_rest_pose(pack, rest)
 
 
 def clip_of(

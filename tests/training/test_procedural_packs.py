@@ -23,6 +23,7 @@ from training.data import FEWEST_JOINTS, MOST_JOINTS, load_characters
 from training.motion import forward_kinematics
 from training.pack import FRAME_RATE, Pack, pack_names
 from training.pruning import FEWEST, pruned, random_pruning
+from training.rest_poses import random_rest_pose, with_rest_pose
 from training.split import SIDES, load_split, side_of
 from training.windows import NEVER_ON_GROUND, PROCEDURAL_SHARE, WindowMaker, character_weights
 
@@ -86,6 +87,29 @@ def test_joints_of_a_pack_move_as_the_creature_does(dog, whole):
     tails = truth.positions[:, bones] + np.einsum("tjab,jb->tja", truth.global_rotations[:, bones], lengths)
     expected = np.where(rig.is_tail[:, None], tails, truth.positions[:, bones])
     assert np.allclose(places, expected, atol=1e-5 * dog.rig.size)
+
+
+def test_another_rest_pose_changes_rotations_but_not_the_motion(dog):
+    rng = np.random.default_rng(6)
+    rig, bones = pruned(dog, random_pruning(dog, rng))
+    clip = clip_of(dog, random_clip(dog, np.arange(9) / FRAME_RATE, rng, name="walk"), bones, rig.is_tail)
+    pack = Pack.from_rig(rig, "dog", "dog", (clip,))
+    rest = random_rest_pose(dog, rng)[bones]
+    rest[rig.is_tail] = np.eye(3)
+    other = with_rest_pose(pack, rest)
+    assert not np.allclose(other.rest_positions, pack.rest_positions, atol=0.02)
+    assert not np.allclose(other.clips[0].rotations, clip.rotations, atol=0.05)
+
+    def places(of: Pack) -> np.ndarray:
+        offsets = of.rest_positions - of.rest_positions[np.maximum(of.parents, 0)]
+        local, root = of.clips[0].rotations.astype(float), of.clips[0].root_positions.astype(float)
+        return forward_kinematics(of.parents, offsets, local, root)[1]
+
+    assert np.allclose(places(other), places(pack), atol=1e-5 * dog.rig.size)
+    # Left and right still mirror each other.
+    before, after = Character.from_pack(pack), Character.from_pack(other)
+    assert (before.twins != np.arange(before.joint_count)).sum() > 4
+    assert np.allclose(after.rest[after.twins] * [-1.0, 1.0, 1.0], after.rest, atol=1e-6)
 
 
 def test_pruned_limbs_are_alike_left_and_right_and_still_move(dog):
