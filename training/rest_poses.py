@@ -37,7 +37,10 @@ def random_rest_pose(creature: Creature, rng: np.random.Generator) -> Array:
     for limb in creature.anatomy.limbs:
         share = TRUNK_SHARE if limb.kind in (Kind.TRUNK, Kind.NECK, Kind.HEAD) else 1.0
         if limb.part not in by_part:
-            by_part[limb.part] = rng.normal(size=(len(limb.bones), 3)) * spread * share
+            drawn = rng.normal(size=(len(limb.bones), 3)) * spread * share
+            # About y a left limb turns outwards by negative angles: at rest limbs are apart, never crossed.
+            drawn[0, 1] = -abs(drawn[0, 1])
+            by_part[limb.part] = drawn
         # The mirror image of a turn keeps its part about the mirror's normal, x, and reverses the others.
         sides = {1: [1.0, 1.0, 1.0], -1: [1.0, -1.0, -1.0], 0: [1.0, 0.0, 0.0]}
         bends[list(limb.bones)] = by_part[limb.part] * sides[limb.side]

@@ -13,7 +13,7 @@ from tube_character import tube_pack
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.skeleton import Skeleton
 from samples.creatures.creature import Creature, build_creature
-from samples.creatures.families import bird, quadruped
+from samples.creatures.families import biped, bird, quadruped
 from samples.creatures.plan import Kind
 from samples.motions.repertoire import random_clip
 from training import creatures
@@ -110,6 +110,16 @@ def test_another_rest_pose_changes_rotations_but_not_the_motion(dog):
     before, after = Character.from_pack(pack), Character.from_pack(other)
     assert (before.twins != np.arange(before.joint_count)).sum() > 4
     assert np.allclose(after.rest[after.twins] * [-1.0, 1.0, 1.0], after.rest, atol=1e-6)
+
+
+def test_rest_poses_spread_the_legs():
+    man = build_creature(biped.biped(), vertex_count=300)
+    first = man.legs[0].bones[0]
+    assert man.legs[0].side == 1
+    down = np.array([0.0, 0.0, -1.0])
+    for seed in range(10):
+        turned = random_rest_pose(man, np.random.default_rng(seed))[first] @ down
+        assert turned[0] > -0.15  # not inwards, but for what the two other axes add
 
 
 def test_pruned_limbs_are_alike_left_and_right_and_still_move(dog):
