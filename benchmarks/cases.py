@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 from mocapanything_addon.ik import Skeleton, rotations
 from mocapanything_addon.ik.motion import Motion
 from training.pack import FRAME_RATE, MotionClip, Pack, pack_names
+from training.split import is_procedural
 
 from .bone_axes import rest_rotations
 
@@ -92,13 +93,13 @@ def pack_cases(folder: Path, frames: int, most: int | None = None) -> list[Case]
 
 
 def packs_of(folder: Path, most: int | None = None) -> Iterator[Pack]:
-    """Rigs that differ: a few of each family, none with the bones of another.
+    """Artists' rigs that differ: a few of each family, none with the bones of another.
 
     Args:
         folder: of packs, see training/README.md.
         most: this many, spread over the list; None: all.
     """
-    names = pack_names(folder)
+    names = [name for name in pack_names(folder) if not is_procedural(name)]
     if most is not None:
         names = names[:: max(1, len(names) // (2 * most))]
     taken: Counter[str] = Counter()

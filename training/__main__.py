@@ -9,6 +9,7 @@ import sys
 
 COMMANDS = {
     "packs": "packs",
+    "creatures": "creatures",
     "correspondence": "train_correspondence",
     "decoder": "train_decoder",
     "evaluate": "evaluate",
@@ -23,8 +24,9 @@ def main() -> None:
     """Run one of the commands."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         sys.exit(f"usage: python -m training {{{','.join(COMMANDS)}}} ...")
-    # Software GL starts a thread a core; a training process is meant to keep to one.
+    # Software GL and BLAS start a thread a core; a training process is meant to keep to one.
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     importlib.import_module(f".{COMMANDS[sys.argv[1]]}", __package__).main(sys.argv[2:])
 
 

@@ -52,13 +52,15 @@ class Pack:
         return cls(name=name, family=family, clips=clips, **arrays)
 
     def save(self, folder: Path) -> None:
-        """Write ``NAME.pack.npz``."""
+        """Write ``NAME.pack.npz``, whole or not at all: others may be reading the folder."""
         arrays = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self) if f.name != "clips"}
         arrays["clip_names"] = np.array([clip.name for clip in self.clips], np.str_)
         for index, clip in enumerate(self.clips):
             arrays[f"rotations_{index}"] = clip.rotations
             arrays[f"root_positions_{index}"] = clip.root_positions
-        np.savez_compressed(folder / (self.name + SUFFIX), **arrays)
+        temporary = folder / (self.name + ".part.npz")
+        np.savez_compressed(temporary, **arrays)
+        temporary.replace(folder / (self.name + SUFFIX))
 
     @classmethod
     def load(cls, folder: Path, name: str) -> Pack:

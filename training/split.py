@@ -10,6 +10,8 @@ from typing import Literal
 SPLIT_FILE = Path(__file__).with_name("split.json")
 Side = Literal["train", "validation", "test"]
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
+PROCEDURAL = "procedural"
+"""How the families of generated creatures begin. They have no assets to list, and they only ever train."""
 
 
 def load_split(path: Path = SPLIT_FILE) -> dict[str, list[str]]:
@@ -26,7 +28,14 @@ def family_of(name: str, path: Path = SPLIT_FILE) -> str:
     return next((family for family, members in families.items() if name in members), name)
 
 
+def is_procedural(family: str) -> bool:
+    """Made by ``python -m training creatures``, not by an artist."""
+    return family == PROCEDURAL or family.startswith(PROCEDURAL + "-")
+
+
 def side_of(family: str, path: Path = SPLIT_FILE) -> Side | None:
     """The side a family stands on, None where the split does not name it."""
+    if is_procedural(family):
+        return "train"
     split = load_split(path)
     return next((side for side in SIDES if family in split[side]), None)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +23,19 @@ from mocapanything_addon.models.skeleton_graph import hop_distances, relations
 from .character import Character, about_up
 from .poses import random_pose
 from .scenes import random_camera
+from .split import is_procedural
 
 Array = NDArray[np.float64]
 SURFACE_POINTS = 32
 GROUND_HEIGHT = 0.03
 GROUND_SPEED = 0.35
 """Body sizes a second, vertically: many walks are animated on the spot."""
-NEVER_ON_GROUND = ("fish", "whale", "dolphin", "bat", "insect", "flyer", "bird", "eagle")
+NEVER_ON_GROUND = ("fish", "whale", "dolphin", "bat", "insect", "flyer", "swimmer", "bird", "eagle")
+PROCEDURAL_SHARE = 0.5
+"""Of the windows, where there are both. Artists' rigs are what is captured onto, but so few of them are soon
+known by heart; procedural creatures are endless, but all of one generator's make. Counted one by one
+they would be most of the windows, counted as families next to none.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +68,28 @@ class Window:
     """(J,) joints whose rotation is judged: neither root nor tail."""
 
 
+def character_weights(characters: list[Character]) -> Array:
+    """(C,) how often each character is drawn; they sum to 1.
+
+    A family of artists' rigs counts by the square root of its size, up to 2.5 single ones; procedural
+    creatures count alike, and all together make up their share.
+    """
+    sizes = Counter(c.family for c in characters)
+    weights = np.array([min(np.sqrt(size), 2.5) / size for size in (sizes[c.family] for c in characters)])
+    procedural = np.array([is_procedural(c.family) for c in characters])
+    weights[procedural] = 1.0
+    if procedural.any() and not procedural.all():
+        for members, share in ((procedural, PROCEDURAL_SHARE), (~procedural, 1.0 - PROCEDURAL_SHARE)):
+            weights[members] *= share / weights[members].sum()
+    return weights / weights.sum()
+
+
 class WindowMaker:
     """Makes windows from characters with clips."""
 
     def __init__(self, characters: list[Character], rng: np.random.Generator, *, easy: bool = False) -> None:
         self.characters, self.rng, self.easy = characters, rng, easy
-        sizes = [sum(c.family == other.family for other in characters) for c in characters]
-        weights = np.array([min(np.sqrt(size), 2.5) / size for size in sizes])
-        self.weights = weights / weights.sum()
+        self.weights = character_weights(characters)
 
     def batch(self, count: int) -> list[Window]:
         """Windows of characters with about equally many joints, so that little is padded."""

@@ -20,6 +20,8 @@ from .walking import go
 
 Array = NDArray[np.float64]
 Action = Callable[..., Clip]
+ALOFT = ("fly", "swim")
+"""Motions that never touch the ground."""
 
 
 def repertoire(creature: Creature) -> dict[str, Action]:
@@ -59,10 +61,12 @@ def _go(creature: Creature, gait: object, times: Array, **options: float) -> Cli
     return go(creature, gait, times, **options)  # type: ignore[arg-type]
 
 
-def random_clip(creature: Creature, times: Array, rng: np.random.Generator) -> Clip:
-    """One of them, with another heading, effort, turn and phase where it has such."""
+def random_clip(
+    creature: Creature, times: Array, rng: np.random.Generator, *, name: str | None = None
+) -> Clip:
+    """One of them, or that one, with another heading, effort, turn and phase where it has such."""
     actions = repertoire(creature)
-    name = str(rng.choice(sorted(actions)))
+    name = name or str(rng.choice(sorted(actions)))
     options: dict[str, float] = {"heading": float(rng.uniform(-np.pi, np.pi))}
     moving = name not in ("idle", "jump", "graze", "sit", "wave")
     if moving:
