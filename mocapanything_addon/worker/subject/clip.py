@@ -27,6 +27,7 @@ from .candidates import (
     likeliest_first,
     moving_candidates,
 )
+from .find_again import find_again, seen_labels
 from .follow import (
     Hint,
     MaskStart,
@@ -65,7 +66,7 @@ FOUND_SHARE = 0.6
 """Share of the work done once the subject is found in the small frames."""
 
 SHOWN = np.float32(0.9)
-"""Hint where the chosen candidate was cut out: it is what the user was shown."""
+"""Hint where the subject was cut out already, when it was looked for."""
 
 RIM = 0.02
 """Distance from the image's border at which a mask is taken to reach it, share of the window."""
@@ -365,19 +366,33 @@ def _find(
         seeds = [(chosen.frame, chosen.labels)]
         labels = follow_subject(frames, likelihood, scratch, tick(0.6, 0.7), seeds)
         motion = LabelledMotion(likelihood, labels, is_alone=len(candidates) == 1)
-        shown = np.where(chosen.masks[0], SHOWN, np.float32(0.0))
-        hint = np.maximum(shown, motion(chosen.frame, shown))
-        starts = [_start(frames, chosen.frame, hint, motion, cutter)]
+        starts = [_seen_start(frames, chosen.frame, chosen.masks[0], motion, cutter)]
     else:
         warnings.append(NOT_TOLD_BY_MOTION[evidence])
         starts = [_start(frames, *what_stands_out(frames, cutter, tick(0.5, 0.6)), no_motion, cutter)]
-    odds = follow_masks(frames, starts, cutter, scratch, tick(0.7, 1.0))
+    odds = follow_masks(frames, starts, cutter, scratch, tick(0.7, 0.9))
+    if likelihood is not None and len(starts) == 1:
+        again = find_again(frames, odds, starts[0].index, likelihood, cutter, tick(0.9, 0.92))
+        if again:
+            seeds = [(index, seen_labels(mask, likelihood.parts(index))) for index, mask in again]
+            labels = follow_subject(frames, likelihood, scratch, tick(0.92, 0.94), seeds)
+            motion = LabelledMotion(likelihood, labels, is_alone=len(candidates) == 1)
+            starts += [_seen_start(frames, index, mask, motion, cutter) for index, mask in again]
+            odds = follow_masks(frames, starts, cutter, scratch, tick(0.94, 1.0))
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
         subject = odds[index] > 0
         if subject.sum() > LEAST_AREA * subject.size:
             boxes[index] = np.multiply(box_of(subject), factor)
     return _FoundMasks(survey.info, odds, cutter), boxes, candidates
+
+
+def _seen_start(
+    frames: FrameStore, index: int, mask: NDArray[np.bool_], motion: MovingHint, cutter: Cutter
+) -> MaskStart:
+    """Where the subject was cut out already, when it was looked for."""
+    shown = np.where(mask, SHOWN, np.float32(0.0))
+    return _start(frames, index, np.maximum(shown, motion(index, shown)), motion, cutter)
 
 
 def _start(frames: FrameStore, index: int, hint: Hint, motion: MovingHint, cutter: Cutter) -> MaskStart:

@@ -56,6 +56,9 @@ LEFT_OUT = np.float32(-0.5)
 MOST_MISSED = 4.0
 """Area of the whole over that of a part, at most: else the background may stand out, unless"""
 
+FAR_LARGER = 1.5
+"""Area of the whole over that of a part from which a part it was: else a thing behind is taken in."""
+
 LARGEST, CERTAINLY = 0.5, 0.8
 """it is less than this share of the image, and the network is so sure of it on average (0 to 1)."""
 
@@ -150,11 +153,11 @@ def begin(rgb: NDArray[np.uint8], hint: Hint, moving: Hint, cutter: Cutter) -> N
         return found
     moving = without_small_rivals(moving, found > 0)
     rivals = np.where(moving == RIVAL, RIVAL, np.float32(0.0))
-    # Near around first; a body of which only the tail moves is larger than that.
-    for around in (_near(found > 0), np.ones(hint.shape, bool)):
+    # Near around first; a body of which only the tail moves is larger than that, by far.
+    for around, least in ((_near(found > 0), 0.0), (np.ones(hint.shape, bool), FAR_LARGER)):
         free = cut_out(rgb, rivals, cutter, around)
         whole = parts_touching((free > 0) & (moving != RIVAL), found > 0)
-        if _stands_out(whole, free, found > 0):
+        if whole.sum() > least * (found > 0).sum() and _stands_out(whole, free, found > 0):
             found = np.where(whole, np.maximum(found, free), found)
     hint = as_hint(found)
     return together(cut_out(rgb, hint, cutter), hint, moving)

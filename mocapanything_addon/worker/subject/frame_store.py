@@ -110,8 +110,8 @@ class Scratch:
             store.path.unlink(missing_ok=True)
 
     def store(self, name: str, shape: tuple[int, ...]) -> FrameStore:
-        """A new, empty store."""
-        store = FrameStore(self._folder / f"{name}.bin", shape)
+        """A new, empty store, also where there is one of this name."""
+        store = FrameStore(self._folder / f"{name}-{len(self._stores)}.bin", shape)
         self._stores.append(store)
         return store
 
