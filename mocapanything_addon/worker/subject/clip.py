@@ -34,8 +34,10 @@ from .follow import (
     MovingHint,
     as_hint,
     begin,
+    cut_out,
     follow_masks,
     parts_touching,
+    together,
     trusted,
     what_stands_out,
 )
@@ -392,7 +394,11 @@ def _seen_start(
 ) -> MaskStart:
     """Where the subject was cut out already, when it was looked for."""
     shown = np.where(mask, SHOWN, np.float32(0.0))
-    return _start(frames, index, np.maximum(shown, motion(index, shown)), motion, cutter)
+    moving = motion(index, shown)
+    hint = np.maximum(shown, moving)
+    # It is whole already: what stands out around it is something else.
+    odds = together(trusted(cut_out(frames[index], hint, cutter), hint), hint, moving)
+    return MaskStart(index, odds, motion)
 
 
 def _start(frames: FrameStore, index: int, hint: Hint, motion: MovingHint, cutter: Cutter) -> MaskStart:
