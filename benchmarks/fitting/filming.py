@@ -42,7 +42,7 @@ from .clips import ClipSpec
 from .subjects import Subject, make_subject
 
 Array = NDArray[np.float64]
-VERSION, MASKS_VERSION = 1, 4
+VERSION, MASKS_VERSION = 1, 5
 """Raised when the same clip would look different, and when the product would cut it out otherwise."""
 WIDTH, HEIGHT = 640, 480
 WINDOW = 256
