@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.cutter import Cutter
+from .candidates import STILL
 from .follow import as_hint, begin
 from .frame_store import FrameStore, OddsStore
 from .likelihood import Likelihood
@@ -30,7 +31,6 @@ EVERY = 8
 """Frames from one attempt to the next while it is lost."""
 SPAN = 6
 """Frames: it is not lost that is not seen for less."""
-STILL = np.float32(-0.35)
 
 Mask = NDArray[np.bool_]
 
@@ -57,13 +57,16 @@ def find_again(
     looks = np.mean([colors(frames[t], odds[t] > 0) for t in near], axis=0)
     area = float((odds[start] > 0).sum())
     found: list[tuple[int, Mask]] = []
-    lost = _lost_spans([alike(colors(frames[t], odds[t] > 0), looks) < UNLIKE for t in range(len(frames))])
-    attempts = [t for span in lost for t in span[EVERY // 2 :: EVERY]]
+    is_lost = []
+    for t in range(len(frames)):
+        is_lost.append(alike(colors(frames[t], odds[t] > 0), looks) < UNLIKE)
+        tick(0.5 * t / len(frames))
+    attempts = [t for span in _lost_spans(is_lost) for t in span[EVERY // 2 :: EVERY]]
     for number, t in enumerate(attempts):
         seen = _most_alike(frames[t], likelihood, t, looks, cutter)
         if seen is not None and SMALLEST * area < seen.sum() < LARGEST * area:
             found.append((t, seen))
-        tick((number + 1) / len(attempts))
+        tick(0.5 + 0.5 * (number + 1) / len(attempts))
     return found
 
 
@@ -101,7 +104,9 @@ def _most_alike(
     for part, count in enumerate(np.bincount(parts.ravel())):
         if part == 0 or count < LEAST_AREA * parts.size:
             continue
-        moving = np.where(parts == part, hint, np.clip(hint, STILL, 0.0)).astype(np.float32)
+        moving = np.where(parts == part, hint, np.clip(hint, np.float32(STILL), np.float32(0.0))).astype(
+            np.float32
+        )
         mask = begin(rgb, moving, moving, cutter) > 0
         likeness = alike(colors(rgb, mask), looks)
         if likeness > best:
