@@ -475,7 +475,9 @@ def _may_go_online() -> bool:
         import bpy
     except ImportError:
         return True
-    return bool(bpy.app.module or bpy.app.online_access)
+    from .scene import compat
+
+    return compat.is_module() or bool(bpy.app.online_access)
 
 
 def _preferences() -> bpy.types.AddonPreferences | None:

@@ -17,6 +17,11 @@ def eevee_engine() -> str:
     return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
 
 
+def is_module() -> bool:
+    """Whether Blender is a Python module here (``pip install bpy``), without windows or a user's settings."""
+    return bool(getattr(bpy.app, "module", not bpy.app.binary_path))  # which 4.2 does not say itself
+
+
 def new_curve_store(action: bpy.types.Action, owner: bpy.types.Object) -> CurveStore:
     """Where the F-curves of a new, empty Action for ``owner`` go. Assigns nothing to ``owner``."""
     if not hasattr(action, "slots"):
