@@ -19,6 +19,7 @@ from mocapanything_addon.jobs.errors import BadInputError
 from mocapanything_addon.jobs.messages import Progress
 from mocapanything_addon.jobs.segmenters import LISTED
 from mocapanything_addon.jobs.settings import CaptureSettings
+from mocapanything_addon.scene import compat
 
 CONTENT = b"weights" * 100
 NAME = "u2net"
@@ -81,10 +82,15 @@ def test_nothing_goes_online_unasked_or_where_it_is_forbidden(monkeypatch, capfd
 )
 def test_online_access_of_blender_counts(monkeypatch, module, online, may):
     """As a module Blender has no such setting: whoever asks has decided."""
-    app = SimpleNamespace(module=module, online_access=online)
+    app = SimpleNamespace(online_access=online)
     with monkeypatch.context() as patch:
+        patch.setattr(compat, "is_module", lambda: module)
         patch.setitem(sys.modules, "bpy", SimpleNamespace(app=app))
         assert api._may_go_online() is may
+
+
+def test_wheel_of_blender_is_a_module():
+    assert compat.is_module()
 
 
 def test_capture_finds_what_is_named(tmp_path, monkeypatch):
