@@ -186,13 +186,14 @@ def capture(
 def _look_again(problem: Problem, found: Found, ranked: Sequence[Hypothesis]) -> tuple[Problem, Found]:
     """As worker/pipeline.py does with masks that it has found itself."""
     from mocapanything_addon.models.mask_cutter import MaskCutter  # torch takes seconds to load
-    from mocapanything_addon.worker.second_look import look_again
+    from mocapanything_addon.worker.second_look import track_again
 
     with tempfile.TemporaryDirectory() as folder:
-        problem, is_same = look_again(problem, found.motion, MaskCutter.load(), Path(folder), _quietly)
+        problem, found = track_again(
+            problem, found, ranked, Quality.STANDARD, MaskCutter.load(), Path(folder), _quietly
+        )
         clip = problem.frames.clip
-        problem = problem.with_clip(replace(clip, mask=np.array(clip.mask)))
-    return problem, found if is_same else track_starts(problem, ranked, Quality.STANDARD, _quietly)
+        return problem.with_clip(replace(clip, mask=np.array(clip.mask))), found
 
 
 def _confidence(problem: Problem, found: Found, case: Case) -> tuple[float, float]:

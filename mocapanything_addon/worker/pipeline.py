@@ -47,7 +47,7 @@ from .placement import place
 from .proposals import propose
 from .report import Footage, Likeness, Measurements, Network, RefusedError, Start, Subject
 from .residual_plot import FrameFigures, try_write_plot
-from .second_look import look_again
+from .second_look import track_again
 from .starts import write_starts
 from .subject.clip import make_clip
 from .subjects import write_subjects
@@ -106,9 +106,9 @@ def run(
         problem, ranked = begin_with(problem, chosen_start(ranked, settings.start_choice), progress)
         found = track_starts(problem, ranked, settings.quality, progress)
         if subject.cutter is not None and settings.quality is not Quality.FAST:
-            problem, is_same = look_again(problem, found.motion, subject.cutter, Path(scratch), progress)
-            if not is_same:
-                found = track_starts(problem, ranked, settings.quality, progress)
+            problem, found = track_again(
+                problem, found, ranked, settings.quality, subject.cutter, Path(scratch), progress
+            )
         problem, found = tilt_camera(problem, found)
         if settings.quality is not Quality.FAST:
             problem, found = refine(problem, found, settings.quality, progress)

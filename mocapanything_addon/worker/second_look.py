@@ -7,7 +7,7 @@ A body that was fitted to all of them knows where its limbs must be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fit.clip import SubjectClip
-from ..fit.crop import Crop
+from ..fit.fit import track_starts
+from ..fit.hypothesis import Hypothesis
 from ..fit.problem import Problem, Progress
+from ..fit.track import Track
 from ..ik.kinematics import State
 from ..ik.motion import Motion
+from ..jobs.settings import Quality
 from ..models.cutter import Cutter
 from .subject.clip import to_border
 from .subject.follow import parts_touching
@@ -36,6 +39,30 @@ FITS = 0.5
 """Overlap of body and mask below which the body is somewhere else, and its word worth nothing."""
 SAME = 0.96
 """Mean overlap of new and old masks from which the pose that was found with the old ones will do."""
+
+
+def track_again(
+    problem: Problem,
+    found: Track,
+    ranked: Sequence[Hypothesis],
+    quality: Quality,
+    cutter: Cutter,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Problem, Track]:
+    """Cut the subject out again and, where that changes much, track it again.
+
+    Args:
+        problem: The capture.
+        found: As tracked with the first masks.
+        ranked: The starts that it was tracked from, best first.
+        quality: How much is tried.
+        cutter: See :func:`look_again`.
+        folder: See :func:`look_again`.
+        progress: See the fit.
+    """
+    problem, is_same = look_again(problem, found.motion, cutter, folder, progress)
+    return problem, found if is_same else track_starts(problem, ranked, quality, progress)
 
 
 def look_again(
@@ -79,11 +106,10 @@ def _masks(problem: Problem, motion: Motion, cutter: Cutter) -> Iterator[NDArray
 
 
 def _cut(clip: SubjectClip, frame: int, drawn: NDArray[np.bool_], cutter: Cutter) -> NDArray[np.uint8]:
-    crop: Crop = clip.crops[frame]
     hint = body_hint(drawn)
     odds = cutter.logit(np.array(clip.color[frame]), hint) + BODY_WEIGHT * hint
     to_frame = None if clip.to_frame is None else clip.to_frame[frame]
-    subject = to_border(odds > 0, inside_image(crop, clip.width, clip.height, to_frame))
+    subject = to_border(odds > 0, inside_image(clip.crops[frame], clip.width, clip.height, to_frame))
     return np.where(parts_touching(subject, drawn), 255, 0).astype(np.uint8)
 
 

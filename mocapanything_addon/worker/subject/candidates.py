@@ -17,7 +17,7 @@ from .frame_store import FrameStore
 from .likelihood import Likelihood
 from .moving_things import MovingThing, find_moving_things
 from .parts import connected_parts
-from .track import NEWCOMER, OTHER, SUBJECT, seed_labels
+from .track import OTHER, SUBJECT, seed_labels
 from .window import borders_touched, box_of, cut_window, follow_boxes, inside_image
 
 MOST = 3
@@ -250,11 +250,10 @@ def _mask(
     logit = likelihood.logit(frame)
     parts = likelihood.parts(frame)
     labels = seed_labels(parts, thing.centers[frame])
+    moving = hint_of_motion(logit, labels, is_alone=True)
     for rival in rivals:
         theirs = seed_labels(parts, rival.centers.get(frame, ())) == SUBJECT
-        labels[theirs & (labels == OTHER)] = NEWCOMER
-    moving = hint_of_motion(logit, np.where(labels == NEWCOMER, OTHER, 0).astype(np.uint8))
-    moving[labels == OTHER] = 0.0
+        moving[theirs & (labels == OTHER)] = RIVAL
     return begin(frames[frame], moving, moving, cutter) > 0
 
 

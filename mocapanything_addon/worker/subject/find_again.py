@@ -8,10 +8,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ...models.cutter import Cutter
-from .candidates import STILL
-from .follow import as_hint, begin
+from .candidates import hint_of_motion
+from .follow import begin
 from .frame_store import FrameStore, OddsStore
 from .likelihood import Likelihood
 from .parts import LEAST_AREA
@@ -89,24 +90,21 @@ def alike(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 
 def _lost_spans(is_lost: list[bool]) -> list[range]:
     """Runs of frames, of some length."""
-    edges = np.flatnonzero(np.diff([False, *is_lost, False]))
-    return [
-        range(a, b) for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True) if b - a >= SPAN
-    ]
+    numbered, _ = ndimage.label(is_lost)
+    runs = [range(run.start, run.stop) for (run,) in ndimage.find_objects(numbered)]
+    return [run for run in runs if len(run) >= SPAN]
 
 
 def _most_alike(
     rgb: NDArray[np.uint8], likelihood: Likelihood, frame: int, looks: NDArray[np.float64], cutter: Cutter
 ) -> Mask | None:
     """What moves in a frame and has the subject's colours, cut out; None where nothing has."""
-    parts, hint = likelihood.parts(frame), as_hint(likelihood.logit(frame))
+    parts, logit = likelihood.parts(frame), likelihood.logit(frame)
     best, chosen = ALIKE, None
     for part, count in enumerate(np.bincount(parts.ravel())):
         if part == 0 or count < LEAST_AREA * parts.size:
             continue
-        moving = np.where(parts == part, hint, np.clip(hint, np.float32(STILL), np.float32(0.0))).astype(
-            np.float32
-        )
+        moving = hint_of_motion(logit, seen_labels(parts == part, parts), is_alone=True)
         mask = begin(rgb, moving, moving, cutter) > 0
         likeness = alike(colors(rgb, mask), looks)
         if likeness > best:

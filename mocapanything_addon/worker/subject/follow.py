@@ -56,11 +56,11 @@ LEFT_OUT = np.float32(-0.5)
 MOST_MISSED = 4.0
 """Area of the whole over that of a part, at most: else the background may stand out, unless"""
 
-FAR_LARGER = 1.5
-"""Area of the whole over that of a part from which a part it was: else a thing behind is taken in."""
-
 LARGEST, CERTAINLY = 0.5, 0.8
 """it is less than this share of the image, and the network is so sure of it on average (0 to 1)."""
+
+FAR_LARGER = 1.5
+"""Area of the whole over that of a part from which a part it was: else a thing behind is taken in."""
 
 SURE = 0.8
 """Hint of what surely is the subject."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 LEAST_AREA = 0.001
 """Share of the image below which a part is no candidate for the subject."""
@@ -25,11 +26,10 @@ def connected_parts(
 def places_of(parts: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Areas (n,) in pixels and centres (n, 2) of numbered parts (h, w), those of number 0 included; NaN where
     a number has no pixels."""
-    areas = np.bincount(parts.ravel())
-    rows, columns = np.indices(parts.shape)
-    sums = [np.bincount(parts.ravel(), weights=at.ravel()) for at in (columns, rows)]
+    numbers = np.arange(int(parts.max()) + 1)
     with np.errstate(invalid="ignore"):
-        return areas, np.stack(sums, axis=1) / areas[:, None]
+        centers = ndimage.center_of_mass(np.ones_like(parts), parts, numbers)
+    return np.bincount(parts.ravel()), np.asarray(centers, np.float64)[:, ::-1]
 
 
 def at_least(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
