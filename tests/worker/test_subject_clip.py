@@ -409,43 +409,6 @@ def test_nothing_else_is_taken_while_the_subject_is_out_of_view(tmp_path):
     assert np.mean(overlaps(clip, masks)[-4:]) > 0.8
 
 
-def test_shadow_on_the_ground_is_left_out(tmp_path):
-    background = texture(HEIGHT, WIDTH, 1, 110, 220, 5)
-    images, masks = [], []
-    for index in range(30):
-        mask = creature(WIDTH, HEIGHT, (60 + 4 * index, 60), 0.5 * index, 26)
-        shadow = np.zeros_like(mask)
-        cv2.ellipse(shadow, (75 + 4 * index, 112), (34, 12), 0, 0, 360, 255, -1)
-        image = background.copy()
-        image[shadow > 0] = (0.55 * image[shadow > 0]).astype(np.uint8)
-        image[mask > 0] = (200, 70, 50)
-        images.append(image)
-        masks.append(mask)
-    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job")
-    assert np.mean(overlaps(clip, masks)) > 0.8
-
-
-def test_creature_of_which_only_ends_move_is_cut_out_whole(tmp_path):
-    background = texture(HEIGHT, WIDTH, 1, 90, 120, 20)
-    images, masks = [], []
-    for index in range(30):
-        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-        cv2.ellipse(mask, (120, 80), (52, 24), 0, 0, 360, 255, -1)  # the body stands
-        for x, phase in ((70, 0.0), (170, 2.0)):  # tail and head swing
-            tip = (x + (x - 120) // 2, 80 + round(22 * np.sin(0.6 * index + phase)))
-            cv2.line(mask, (x, 80), tip, 255, 9)
-        image = background.copy()
-        image[mask > 0] = (200, 70, 50)
-        images.append(image)
-        masks.append(mask)
-    folder = tmp_path / "job"
-    folder.mkdir()
-    path = write_video(tmp_path / "a.mp4", images)
-    found = make_clip(path, CaptureSettings(), folder, lambda *progress: None, size=128)
-    assert len(found.candidates) == 1
-    assert np.mean(overlaps(found.clip, masks)) > 0.8
-
-
 def test_subject_that_something_hid_is_found_again(tmp_path):
     images, masks = scene(40, speed=5.0)
     post = texture(HEIGHT, 80, 4, 20, 60, 9)
