@@ -35,13 +35,22 @@ class PickSession:
 
     run: StillsRun
     timer: bpy.types.Timer
+    area_address: int
+    """Of the area that is used. Blender takes it out of the modal operator's context when its editor changes,
+    and an area object that is kept would outlive an area that the user closes."""
     picture: VideoPicture | None = None
     picking: Picking | None = None
 
-    def open(self, context: bpy.types.Context, stills: Stills) -> None:
-        """Show the pictures in the context's area."""
+    def area(self, context: bpy.types.Context) -> bpy.types.Area | None:
+        """The area in the context's window; None if it is no longer there, or another editor."""
+        kind = "VIEW_3D" if self.picture is None else "IMAGE_EDITOR"
+        areas = context.window.screen.areas
+        return next((a for a in areas if a.as_pointer() == self.area_address and a.type == kind), None)
+
+    def open(self, context: bpy.types.Context, area: bpy.types.Area, stills: Stills) -> None:
+        """Show the pictures in the area."""
         self.picking = Picking(stills.width, stills.height)
-        self.picture = VideoPicture(context, stills, self.picking)
+        self.picture = VideoPicture(context, area, stills, self.picking)
 
 
 _current: PickSession | None = None
@@ -56,7 +65,7 @@ def begin(context: bpy.types.Context, run: StillsRun) -> PickSession:
     global _current  # noqa: PLW0603
     end()
     timer = context.window_manager.event_timer_add(TICK_SECONDS, window=context.window)
-    _current = PickSession(run, timer)
+    _current = PickSession(run, timer, context.area.as_pointer())
     context.workspace.status_text_set(_draw_status_bar)
     return _current
 

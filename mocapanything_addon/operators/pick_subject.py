@@ -67,20 +67,21 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if pick_session.current() is not self._session:  # ended from outside
             return {"CANCELLED"}
-        if context.area is None or (event.type in CANCEL and event.value == "PRESS"):
+        area = self._session.area(context)
+        if area is None or (event.type in CANCEL and event.value == "PRESS"):
             pick_session.end()
             return {"CANCELLED"}
         if self._session.picture is None:
-            return self._wait(context, event)
+            return self._wait(context, area, event)
         if event.type in CONFIRM and event.value == "PRESS":
             return self._use(context)
-        return self._point(context, event)
+        return self._point(area, event)
 
     def cancel(self, _context: bpy.types.Context) -> None:
         """Called by Blender when the window is closed, or Blender quits."""
         pick_session.end()
 
-    def _wait(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def _wait(self, context: bpy.types.Context, area: bpy.types.Area, event: bpy.types.Event) -> set[str]:
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         try:
@@ -90,15 +91,15 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if stills is not None:
-            self._session.open(context, stills)
+            self._session.open(context, area, stills)
         return {"RUNNING_MODAL"}
 
-    def _point(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def _point(self, area: bpy.types.Area, event: bpy.types.Event) -> set[str]:
         """Take in an event; none gets through but those for zoom and pan, so that nothing else is done, such
         as saving the file."""
         picture, picking = self._session.picture, self._session.picking
         assert picture is not None and picking is not None
-        region = window_region(context.area)
+        region = window_region(area)
         at = event.mouse_x - region.x, event.mouse_y - region.y
         is_inside = 0 <= at[0] < region.width and 0 <= at[1] < region.height
         if self._pressed is not None:
@@ -111,7 +112,7 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
             picture.step(STEPS[event.type])
         elif event.type == "BACK_SPACE" and event.value == "PRESS":
             picking.take_back()
-        context.area.tag_redraw()
+        area.tag_redraw()
         return {"RUNNING_MODAL"}
 
     def _follow_mouse(self, event: bpy.types.Event, at: Point, place: Point) -> None:

@@ -18,19 +18,21 @@ class VideoPicture:
     """One of a video's pictures, shown in an area that was a 3D view.
 
     Args:
-        context: Its area is the one.
+        context: Of the area's window.
+        area: The 3D view.
         stills: The pictures.
         picking: What is marked in them.
     """
 
-    def __init__(self, context: bpy.types.Context, stills: Stills, picking: Picking) -> None:
+    def __init__(
+        self, context: bpy.types.Context, area: bpy.types.Area, stills: Stills, picking: Picking
+    ) -> None:
         self.number = 0
         self.dragged: tuple[Point, Point] | None = None
         """Two corners of a box that is being drawn."""
         self._stills = stills
         self._picking = picking
         self._image = bpy.data.images.load(str(stills.path(0)))
-        area = context.area
         area.type = "IMAGE_EDITOR"
         space = area.spaces.active
         space.mode = "VIEW"

@@ -108,9 +108,10 @@ class Interactive:
         self.window_manager = FakeWindowManager()
         self.status_texts: list[object] = []
         self.reports: list[tuple[set[str], str]] = []
+        self.area = next(area for area in bpy.context.window.screen.areas if area.type == "VIEW_3D")
         self.context = SimpleNamespace(
             object=bpy.context.object,
-            area=next(area for area in bpy.context.window.screen.areas if area.type == "VIEW_3D"),
+            area=self.area,
             temp_override=bpy.context.temp_override,
             preferences=bpy.context.preferences,
             scene=bpy.context.scene,
@@ -133,5 +134,7 @@ class Interactive:
         self, kind: str, value: str = "PRESS", at: tuple[int, int] = (0, 0), *, ctrl: bool = False
     ) -> set[str]:
         """An event with the mouse at a place in the window."""
+        if self.area.type != "VIEW_3D":
+            self.context.area = None  # Blender forgets a modal operator's area when its editor changes
         event = SimpleNamespace(type=kind, value=value, mouse_x=at[0], mouse_y=at[1], ctrl=ctrl)
         return self.operator.modal(self.context, event)
