@@ -15,18 +15,22 @@ from bpy.app.handlers import persistent
 from ..api import StillsRun
 from ..jobs.stills import Stills
 from .picking import Picking
+from .status_keys import draw_key
 from .video_picture import VideoPicture
 
 TICK_SECONDS = 0.1
 KEYS = (
-    ("MOUSE_LMB", "On the Subject"),
-    ("EVENT_CTRL", "Click on Something Else"),
-    ("MOUSE_LMB_DRAG", "Box around the Subject"),
-    ("EVENT_LEFT_ARROW", ""),
-    ("EVENT_RIGHT_ARROW", "Other Moment"),
-    ("EVENT_BACKSPACE", "Take Back"),
-    ("EVENT_RETURN", "Use"),
+    (("EVENT_ESC",), "Cancel"),
+    (("EVENT_RETURN",), "Use"),
+    (("MOUSE_LMB",), "Subject"),
+    (("MOUSE_LMB_DRAG",), "Box around Subject"),
+    (("EVENT_CTRL", "MOUSE_LMB"), "Not Subject"),
+    (("EVENT_BACKSPACE",), "Take Back"),
+    (("EVENT_LEFT_ARROW", "EVENT_RIGHT_ARROW"), "Other Moment"),
+    (("EVENT_DOWN_ARROW", "EVENT_UP_ARROW"), "Ten Pictures"),
+    (("MOUSE_MMB",), "Zoom, Pan"),
 )
+"""Icons, and what they do, for the status bar: what matters most comes first, as the bar may be short."""
 
 
 @dataclass(eq=False)
@@ -51,6 +55,8 @@ class PickSession:
         """Show the pictures in the area."""
         self.picking = Picking(stills.width, stills.height)
         self.picture = VideoPicture(context, area, stills, self.picking)
+        self.picture.tell(area, self.picking.words)
+        context.window.cursor_modal_set("CROSSHAIR")
 
 
 _current: PickSession | None = None
@@ -76,7 +82,10 @@ def end() -> None:
     if _current is None:
         return
     ended, _current = _current, None
-    bpy.context.window_manager.event_timer_remove(ended.timer)
+    window_manager = bpy.context.window_manager
+    window_manager.event_timer_remove(ended.timer)
+    for window in window_manager.windows:
+        window.cursor_modal_restore()
     if bpy.context.workspace is not None:
         bpy.context.workspace.status_text_set(None)
     if ended.picture is not None:
@@ -85,14 +94,12 @@ def end() -> None:
 
 
 def _draw_status_bar(header: bpy.types.Header, _context: bpy.types.Context) -> None:
-    layout = header.layout
-    layout.label(text="Cancel", icon="EVENT_ESC")
     if _current is None or _current.picture is None:
-        layout.label(text="Reading the video")
+        draw_key(header.layout, ("EVENT_ESC",), "Cancel")
+        header.layout.label(text="Reading the video")
         return
-    for icon, text in KEYS:
-        layout.label(text=text, icon=icon)
-    layout.label(text=_current.picture.words)
+    for icons, text in KEYS:
+        draw_key(header.layout, icons, text)
 
 
 @persistent  # and before a file is saved from another window: the picture must not get into it

@@ -74,7 +74,7 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
         if self._session.picture is None:
             return self._wait(context, area, event)
         if event.type in CONFIRM and event.value == "PRESS":
-            return self._use(context)
+            return self._use(context, area)
         return self._point(area, event)
 
     def cancel(self, _context: bpy.types.Context) -> None:
@@ -112,7 +112,9 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
             picture.step(STEPS[event.type])
         elif event.type == "BACK_SPACE" and event.value == "PRESS":
             picking.take_back()
-        area.tag_redraw()
+        else:
+            return {"RUNNING_MODAL"}
+        picture.tell(area, picking.words)
         return {"RUNNING_MODAL"}
 
     def _follow_mouse(self, event: bpy.types.Event, at: Point, place: Point) -> None:
@@ -129,11 +131,12 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
                 picking.click(pressed_place, picture.time, is_other=event.ctrl)
             self._pressed = picture.dragged = None
 
-    def _use(self, context: bpy.types.Context) -> set[str]:
-        picking = self._session.picking
-        assert picking is not None
+    def _use(self, context: bpy.types.Context, area: bpy.types.Area) -> set[str]:
+        picture, picking = self._session.picture, self._session.picking
+        assert picture is not None and picking is not None
         if picking.obstacle:
-            self.report({"WARNING"}, picking.obstacle)
+            # Not a report: those are hidden behind the keys in the status bar, and shown only at the end.
+            picture.tell(area, picking.obstacle)
             return {"RUNNING_MODAL"}
         pick_session.end()
         set_picked(context.scene.mocapanything, picking)

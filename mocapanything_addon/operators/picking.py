@@ -62,6 +62,17 @@ class Picking:
             self.clicks.pop()
 
     @property
+    def words(self) -> str:
+        """What there is, in all moments."""
+        if self.box is not None:
+            return f"A box at {self.box.time:.2f} s"
+        if not self.clicks:
+            return "Click on the subject, or drag a box around it"
+        others = sum(click.is_other for click in self.clicks)
+        beside = f", {others} on something else" if others else ""
+        return f"Clicks: {len(self.clicks) - others} on the subject{beside}"
+
+    @property
     def obstacle(self) -> str:
         """Why this cannot be used yet, in the user's words; empty where it can."""
         if self.box is None and not self.clicks:

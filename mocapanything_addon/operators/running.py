@@ -16,6 +16,7 @@ from bpy.app.handlers import persistent
 from ..api import CaptureRun
 from ..jobs.messages import Done, Failed, Progress, Warned
 from . import outcome
+from .status_keys import draw_key
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def _show_progress(text: str, factor: float) -> None:
 
 def _draw_status_bar(header: bpy.types.Header, context: bpy.types.Context) -> None:
     status = context.window_manager.mocapanything
-    header.layout.label(text="Cancel", icon="EVENT_ESC")
+    draw_key(header.layout, ("EVENT_ESC",), "Cancel")
     bar = header.layout.row()
     bar.ui_units_x = STATUS_BAR_WIDTH
     bar.progress(text=status.text, factor=status.factor)

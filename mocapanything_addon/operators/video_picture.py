@@ -13,6 +13,15 @@ from ..jobs.stills import Stills
 from . import picked_marks
 from .picking import Picking, Point
 
+PLAIN = {
+    "show_region_header": True,
+    "show_region_tool_header": False,
+    "show_region_toolbar": False,
+    "show_region_ui": False,
+    "show_gizmo": False,
+}
+"""Of the Image Editor: a header for what is said, and nothing over the picture that could be clicked on."""
+
 
 class VideoPicture:
     """One of a video's pictures, shown in an area that was a 3D view.
@@ -36,6 +45,11 @@ class VideoPicture:
         area.type = "IMAGE_EDITOR"
         space = area.spaces.active
         space.mode = "VIEW"
+        # The user may have had an Image Editor here before, and have it again.
+        self._before = {name: getattr(space, name) for name in PLAIN}
+        self._image_before = space.image.name if space.image else ""
+        for name, value in PLAIN.items():
+            setattr(space, name, value)
         space.image = self._image
         with context.temp_override(area=area, region=window_region(area)):
             bpy.ops.image.view_all(fit_view=True)
@@ -48,8 +62,13 @@ class VideoPicture:
 
     @property
     def words(self) -> str:
-        """Which picture it is, for the status bar."""
+        """Which picture it is."""
         return f"{self.time:.2f} s, picture {self.number + 1} of {len(self._stills.stills)}"
+
+    def tell(self, area: bpy.types.Area, words: str) -> None:
+        """Say something in the header, behind which picture it is."""
+        area.header_text_set(f"{self.words}    {words}")
+        area.tag_redraw()
 
     def step(self, by: int) -> None:
         """Show the picture so many further on, at the most the last, or back."""
@@ -77,7 +96,11 @@ class VideoPicture:
         """Make the area a 3D view again, and remove the image."""
         bpy.types.SpaceImageEditor.draw_handler_remove(self._handler, "WINDOW")
         for area in _areas_with(self._image):
-            area.spaces.active.image = None
+            space = area.spaces.active
+            space.image = bpy.data.images.get(self._image_before)
+            for name, value in self._before.items():
+                setattr(space, name, value)
+            area.header_text_set(None)
             area.type = "VIEW_3D"
         bpy.data.images.remove(self._image)
 

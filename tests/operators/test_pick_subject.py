@@ -157,7 +157,11 @@ def test_cancelling_changes_nothing(
     assert_nothing_is_left(window, stills)
 
 
-def test_other_moments_and_taking_back(window: Interactive, stills: list[FakeStills]) -> None:
+def test_other_moments_and_taking_back(
+    window: Interactive, stills: list[FakeStills], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(VideoPicture, "tell", lambda self, area, words: said.append(words))
     opened(window)
     picture = pick_session.current().picture
     for key, number in (("LEFT_ARROW", 0), ("RIGHT_ARROW", 1), ("UP_ARROW", 2), ("DOWN_ARROW", 0)):
@@ -167,11 +171,32 @@ def test_other_moments_and_taking_back(window: Interactive, stills: list[FakeSti
         assert window.area.spaces.active.image == bpy.data.images[0]
     assert picture.words == "0.00 s, picture 1 of 3"
     click(window, 20, 20)
+    assert said[-1] == "Clicks: 1 on the subject"
     window.event("BACK_SPACE")
     assert window.event("RET") == {"RUNNING_MODAL"}
-    assert "Click on the subject" in window.reports[-1][1]
+    window.event("RET", "RELEASE")
+    assert said[-1] == "Click on the subject first, or drag a box around it"
     window.event("ESC")
     assert_nothing_is_left(window, stills)
+
+
+def test_an_image_editor_that_was_there_before_is_as_it_was(
+    window: Interactive, stills: list[FakeStills]
+) -> None:
+    own = bpy.data.images.new("own", 8, 8)
+    window.area.type = "IMAGE_EDITOR"
+    space = window.area.spaces.active
+    space.image, space.show_region_ui, space.show_gizmo = own, True, True
+    window.area.type = "VIEW_3D"
+    opened(window)
+    space = window.area.spaces.active
+    assert (space.show_region_ui, space.show_gizmo) == (False, False)
+    window.event("ESC")
+    assert list(bpy.data.images) == [own]
+    window.area.type = "IMAGE_EDITOR"
+    space = window.area.spaces.active
+    assert (space.image, space.show_region_ui, space.show_gizmo) == (own, True, True)
+    window.area.type = "VIEW_3D"
 
 
 def test_only_zoom_and_pan_get_through(window: Interactive, stills: list[FakeStills]) -> None:
