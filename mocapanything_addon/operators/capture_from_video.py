@@ -116,5 +116,5 @@ class MOCAPANYTHING_OT_capture_from_video(bpy.types.Operator):
 
     def _fail(self, error: CaptureError, folder: Path | None) -> set[str]:
         outcome.show_error(error, folder)
-        self.report({"ERROR"}, str(error))
+        self.report({"ERROR"}, outcome.report_of(error))
         return {"CANCELLED"}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,10 @@ _KEPT = {
     "download_factor",
 }
 """Of the state in the window manager, what does not belong to one capture."""
+
+
+REPORT_WIDTH = 110
+"""Characters in a line of a report: Blender does not break lines, and what runs out of the window is lost."""
 
 
 def clear() -> None:
@@ -43,6 +48,11 @@ def show_error(error: CaptureError, folder: Path | None) -> None:
     status.error = str(error)
     status.folder = str(folder or "")
     redraw_sidebars()
+
+
+def report_of(error: CaptureError) -> str:
+    """The error in lines that fit into a window; a space ends each, as the status bar shows them as one."""
+    return " \n".join(textwrap.wrap(str(error), REPORT_WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
 def show_result(result: CaptureResult) -> None:

@@ -8,7 +8,7 @@ import bpy
 from .. import api
 from ..jobs.errors import CaptureError
 from ..properties import capture_settings, set_picked
-from . import pick_session, running
+from . import outcome, pick_session, running
 from .pick_session import PickSession
 from .picking import Point
 from .video_picture import window_region
@@ -58,7 +58,7 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
         try:
             run = api.StillsRun(settings.video, capture_settings(settings))
         except CaptureError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, outcome.report_of(error))
             return {"CANCELLED"}
         self._session = pick_session.begin(context, run)
         context.window_manager.modal_handler_add(self)
@@ -88,7 +88,7 @@ class MOCAPANYTHING_OT_pick_subject(bpy.types.Operator):
             stills = self._session.run.poll()
         except CaptureError as error:
             pick_session.end()
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, outcome.report_of(error))
             return {"CANCELLED"}
         if stills is not None:
             self._session.open(context, area, stills)

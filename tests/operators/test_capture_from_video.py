@@ -15,7 +15,7 @@ import mocapanything_addon
 from mocapanything_addon.jobs.errors import BadInputError, CancelledError, CaptureError
 from mocapanything_addon.jobs.messages import Done, Failed, Progress
 from mocapanything_addon.jobs.settings import CaptureSettings, Quality
-from mocapanything_addon.operators import running
+from mocapanything_addon.operators import outcome, running
 from mocapanything_addon.operators.capture_from_video import MOCAPANYTHING_OT_capture_from_video
 
 pytestmark = pytest.mark.bpy
@@ -379,3 +379,10 @@ def test_not_on_a_linked_character(captures: Captures, character: bpy.types.Obje
     override = linked.override_create(remap_local_usages=True)
     bpy.context.view_layer.objects.active = override
     assert bpy.ops.mocapanything.capture_from_video.poll()
+
+
+def test_a_long_error_is_broken_into_lines() -> None:
+    error = CaptureError("No Python is named.", f"Run: pip install {'opencv-python-headless ' * 12}then.")
+    report = outcome.report_of(error)
+    assert "".join(report.split("\n")) == str(error)
+    assert 1 < max(map(len, report.split("\n"))) <= 111
