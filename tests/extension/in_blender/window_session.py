@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run by test_blender.py in a Blender with a window: capture, cancel, load a file, disable, undo, quit.
+"""Run by test_blender.py in a Blender with a window: pick, capture, cancel, load a file, disable, undo, quit.
 
-Called with ``-- RESULT_FILE PYTHON_THAT_NEVER_ENDS PYTHON_THAT_WORKS VIDEO``.
+Called with ``-- RESULT_FILE PYTHON_THAT_NEVER_ENDS PYTHON_THAT_WORKS VIDEO WORKER_PYTHON REAL_VIDEO``; the
+first two Pythons are stand-ins, to which the first video is as good as any.
 Writes what it saw to the result file, as JSON, and quits.
 """
 
@@ -19,13 +20,17 @@ import addon_utils
 import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 from character_file import make_character
+from picking_session import pick_in_video
 
 MODULE = "bl_ext.user_default.mocapanything_addon"
 LONGEST_WAIT = 240.0
 """Seconds; the first render with software OpenGL takes most of it."""
 
-result_file, endless_python, working_python, video = sys.argv[sys.argv.index("--") + 1 :]
+result_file, endless_python, working_python, video, real_python, real_video = sys.argv[
+    sys.argv.index("--") + 1 :
+]
 seen: dict[str, object] = {}
 
 
@@ -84,7 +89,10 @@ def new_character() -> bpy.types.Object:
 
 
 def session() -> Iterator[None]:
-    seen["invoked"] = sorted(invoke_and_note())
+    new_character()
+    yield from pick_in_video(real_python, real_video, until, seen)
+
+    seen["invoked"] = sorted(invoke(endless_python))
     yield from until(worker_is_heard)
     pid = worker_pid()
     simulate("ESC", "PRESS", "RELEASE")
@@ -138,11 +146,6 @@ def session() -> Iterator[None]:
     invoke(endless_python)
     yield from until(worker_is_heard)
     seen["worker_at_quit"] = worker_pid()
-
-
-def invoke_and_note() -> set[str]:
-    new_character()
-    return invoke(endless_python)
 
 
 def tick(steps: Iterator[None]) -> Callable[[], float | None]:
