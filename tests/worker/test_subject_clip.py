@@ -244,6 +244,20 @@ def test_a_click_on_something_else_keeps_it_out(tmp_path):
     assert np.mean(overlaps(clip, [mask & ~other] * 3)) > 0.75
 
 
+def test_a_ball_can_be_clicked_on(tmp_path):
+    """It is smaller than anything that is taken for a subject unasked, and a creature walks beside it."""
+    images, masks = scene(12)[0], []
+    for index, image in enumerate(images):
+        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+        cv2.circle(mask, (60 + 4 * index, 24), 3, 255, -1)
+        image[mask > 0] = (250, 250, 240)
+        masks.append(mask)
+    assert (masks[0] > 0).sum() < 0.001 * WIDTH * HEIGHT
+    settings = CaptureSettings(clicks=[(84, 24, 6 / 24)])
+    clip, _ = capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", settings)
+    assert min(overlaps(clip, masks)) > 0.5
+
+
 def test_each_frame_is_followed_from_the_nearest_click(tmp_path):
     """Both creatures are clicked on, one early and one late: each is the subject in its half."""
     images, large, small = two_creatures(24)

@@ -14,17 +14,29 @@ from ...jobs.errors import BadInputError
 from ...jobs.settings import Click
 from ...models.cutter import Cutter
 from .follow import NOWHERE, WINDOW_SIZE, Hint, cut_window_out, parts_touching
-from .parts import LEAST_AREA
+from .parts import LEAST_POINTED
+from .window import box_of
 
 RADIUS = 0.025
 """Of the disc that a click is to the mask network, share of its window: as in its training."""
 
-WINDOWS = (1.0, 0.6, 0.35, 0.2)
+WINDOWS = (1.0, 0.6, 0.35, 0.2, 0.12, 0.07)
 """Sides of the windows in which a click is looked at, shares of the image's longer side: nobody has said how
 large the subject is."""
 
-LEAST_SURE = 0.3
-"""Mean certainty of what the network finds at a click, at least: less is a wall or the ground."""
+SMALL = 0.15
+"""Window, share of the image's longer side, from which on it shows something small,"""
+
+LEAST_SURE, LEAST_SURE_SMALL = 0.3, 0.6
+"""Mean certainty of what the network finds at a click, at least: less is a wall or the ground. Closely looked
+at, any spot looks a little like a thing."""
+
+ALONE = 6.0
+"""Side of a window over the longer side of what is found in it, from which on it is a thing of its own if it
+is found in smaller windows too: a head would show its body there."""
+
+SAME = 0.6
+"""Share of two masks together that both hold, at least, where they show one thing."""
 
 OPEN = 0.5
 """Length along which what is found runs into the window's own border, at most, share of the root of its area:
@@ -108,7 +120,7 @@ def cut_clicked(
             part = np.where(own, 1.0, NOWHERE).astype(np.float32)
         odds = np.maximum(odds, part)
     odds[rivals] = NOWHERE
-    return (odds, rivals) if (odds > 0).sum() > LEAST_AREA * odds.size else None
+    return (odds, rivals) if (odds > 0).sum() > LEAST_POINTED * odds.size else None
 
 
 def nothing_there(click: Click) -> BadInputError:
@@ -158,7 +170,7 @@ def _found(
     height, width = rivals.shape
     middle = np.mean(own, axis=0)
     reach = float(np.abs(np.subtract(own, middle)).max())
-    best, chosen = 0.0, None
+    found: list[_Found] = []
     for share in WINDOWS:
         side = share * max(height, width)
         if share < 1.0 and 2.5 * reach > side:
@@ -173,17 +185,50 @@ def _found(
             place |= _disc(rivals.shape, click, RADIUS * side)
         hint[place] = 1.0
         logit = cut_window_out(rgb, hint, window, cutter)
-        part = parts_touching((logit > 0) & ~rivals, place)
+        whole = parts_touching(logit > 0, place)
+        is_apart = not any(whole[_pixel(whole.shape, click)] for click in foreign)
+        part = parts_touching(whole & ~rivals, place)
         area = int(part.sum())
-        if area <= LEAST_AREA * part.size or any(part[_pixel(part.shape, click)] for click in foreign):
+        if area <= LEAST_POINTED * part.size or any(part[_pixel(part.shape, click)] for click in foreign):
             continue
         if (part & _rim(window, part.shape)).sum() > OPEN * area**0.5:
             continue
         sure = float(np.tanh(0.5 * logit[part]).mean())
-        score = sure * float(part.mean()) ** 0.25
-        if sure >= LEAST_SURE and score > best:
-            best, chosen = score, np.where(part, logit, np.float32(NOWHERE))
-    return chosen
+        if sure >= (LEAST_SURE_SMALL if share < SMALL else LEAST_SURE):
+            score = sure * float(part.mean()) ** 0.25
+            found.append(_Found(side, part, np.where(part, logit, np.float32(NOWHERE)), score, is_apart))
+    # One piece with what was clicked beside, less that, is likely the rest of it.
+    found = [one for one in found if one.is_apart] or found
+    best = max(_alone(found) or found, key=lambda one: one.score, default=None)
+    return None if best is None else best.logit
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What is at the clicks, as one window shows it."""
+
+    side: float
+    """Of the window, pixels."""
+    part: Mask
+    logit: NDArray[np.float32]
+    score: float
+    is_apart: bool
+    """From what was clicked beside, for the network itself."""
+
+
+def _alone(found: Sequence[_Found]) -> list[_Found]:
+    """Those that show a small thing of its own, which larger windows take for a part of what is behind: it is
+    the same from close by and in a window that would show what it is a part of. The largest window first."""
+    for number, one in enumerate(found[:-1]):
+        left, top, right, bottom = box_of(one.part)
+        agreeing = [other for other in found[number:] if _are_same(one.part, other.part)]
+        if one.side >= ALONE * max(right - left, bottom - top) and len(agreeing) == len(found) - number:
+            return agreeing
+    return []
+
+
+def _are_same(first: Mask, second: Mask) -> bool:
+    return bool((first & second).sum() >= SAME * (first | second).sum())
 
 
 def _disc(shape: tuple[int, ...], click: tuple[float, float], radius: float) -> Mask:

@@ -45,7 +45,7 @@ from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
 from .likelihood import Evidence, subject_likelihood
 from .mask_video import MaskVideo
-from .parts import LEAST_AREA
+from .parts import LEAST_AREA, LEAST_POINTED
 from .pointed import LabelledMotion, no_motion, pointed_at, starts_there
 from .scene_plane import scene_plane
 from .shots import ShotDetector, longest_shot, shot_around
@@ -158,7 +158,9 @@ def make_clip(
                 code="subject_missing",
             )
         if seen < RARELY:
-            warnings.append(f"The subject is in view in only {seen:.0%} of the frames.")
+            is_pointed = settings.pointed_moment is not None and not survey.has_masks
+            more = " Where it was lost, click on it in more moments." if is_pointed else ""
+            warnings.append(f"The subject is in view in only {seen:.0%} of the frames.{more}")
         frames = _shot_frames(path, settings, survey)
         with MaskVideo(preview, survey.info) if preview is not None else nullcontext() as drawn:
             clip = _cut_out(frames, survey, masks, boxes, folder, size, drawn, progress)
@@ -381,12 +383,12 @@ def _find(
             motion = LabelledMotion(likelihood, labels, is_alone=len(candidates) == 1)
             starts += [_seen_start(frames, index, mask, motion, cutter) for index, mask in again]
             odds = follow_masks(frames, starts, cutter, scratch, tick(0.94, 1.0))
+    masks = _FoundMasks(survey.info, odds, cutter, LEAST_POINTED if pointed else LEAST_AREA)
     boxes = np.full((count, 4), np.nan)
     for index in range(count):
-        subject = odds[index] > 0
-        if subject.sum() > LEAST_AREA * subject.size:
-            boxes[index] = np.multiply(box_of(subject), factor)
-    return _FoundMasks(survey.info, odds, cutter), boxes, candidates
+        if masks.is_seen(index):
+            boxes[index] = np.multiply(box_of(odds[index] > 0), factor)
+    return masks, boxes, candidates
 
 
 def _seen_start(
@@ -442,15 +444,20 @@ class _FoundMasks:
     info: VideoInfo
     odds: OddsStore
     cutter: Cutter
+    least: float
+    """Share of the image below which there is no subject."""
+
+    def is_seen(self, index: int) -> bool:
+        subject = self.odds[index] > 0
+        return bool(subject.sum() > self.least * subject.size)
 
     def cut(
         self, index: int, frame: VideoFrame, crop: Crop, to_frame: Homography | None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         color = cut_window(frame.rgb, crop, self.info.width, to_frame)
-        odds = self.odds[index]
-        if (odds > 0).sum() <= LEAST_AREA * odds.size:
+        if not self.is_seen(index):
             return color, np.zeros((crop.size, crop.size), np.uint8)
-        hint = cut_hint(as_hint(odds), crop, self.info.width, to_frame)
+        hint = cut_hint(as_hint(self.odds[index]), crop, self.info.width, to_frame)
         subject = trusted(self.cutter.logit(color, hint), hint) > 0
         subject = to_border(subject, inside_image(crop, self.info.width, self.info.height, to_frame))
         return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)

@@ -11,6 +11,9 @@ from scipy import ndimage
 LEAST_AREA = 0.001
 """Share of the image below which a part is no candidate for the subject."""
 
+LEAST_POINTED = 0.0002
+"""The same where the user points at the subject: that it is there is known, and it may be a ball."""
+
 CRACK = 0.04
 """Width of a gap within one moving thing, share of the image's shorter side."""
 
