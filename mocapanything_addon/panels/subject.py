@@ -28,9 +28,10 @@ def draw_pointing(layout: bpy.types.UILayout, settings: MOCAPANYTHING_PG_capture
     clicks = column.column(heading="Clicks")
     row = clicks.row()
     row.prop(settings, "use_clicks", text="")
-    words = row.row()
+    words = row.column(align=True)
     words.active = settings.use_clicks
-    words.label(text=clicks_in_words(settings))
+    for line in clicks_in_words(settings):
+        words.label(text=line)
     boxed = column.column(heading="Subject in a Box")
     boxed.active = not settings.use_clicks
     boxed.prop(settings, "use_box", text="")
@@ -63,13 +64,13 @@ def draw_choice(
         button.value = number
 
 
-def clicks_in_words(settings: MOCAPANYTHING_PG_capture) -> str:
-    """``2 on it, 1 beside it, at 1.50 s``."""
+def clicks_in_words(settings: MOCAPANYTHING_PG_capture) -> list[str]:
+    """``2 on it, 1 beside it`` and ``At 1.50 s``: lines that fit into the sidebar."""
     others = sum(click.is_other for click in settings.clicks)
     count = len(settings.clicks) - others
     if not count:
-        return "None yet"
+        return ["None yet"]
     times = sorted({click.time for click in settings.clicks})
-    parts = [f"{count} on it"] + ([f"{others} beside it"] if others else [])
-    moments = f"at {times[0]:.2f} s" if len(times) == 1 else f"in {len(times)} moments"
-    return ", ".join([*parts, moments])
+    beside = f", {others} beside it" if others else ""
+    moments = f"At {times[0]:.2f} s" if len(times) == 1 else f"In {len(times)} moments"
+    return [f"{count} on it{beside}", moments]

@@ -150,7 +150,7 @@ def test_what_is_pointed_at_is_never_hidden_and_says_what_counts() -> None:
     for is_other in (False, False, True):
         click = settings.clicks.add()
         click.time, click.is_other = 1.5, is_other
-    assert "2 on it, 1 beside it, at 1.50 s" in draw_panel().texts("label")
+    assert {"2 on it, 1 beside it", "At 1.50 s"} <= set(draw_panel().texts("label"))
     assert draw_panel(open_panels=False).texts("prop") == ["video", "quality"]
     settings.use_clicks = settings.use_box = True
     layout = draw_panel(open_panels=False)
@@ -162,7 +162,7 @@ def test_what_is_pointed_at_is_never_hidden_and_says_what_counts() -> None:
     settings.mask = "/masks"
     assert {"use_clicks", "box_time"} <= draw_panel().dimmed
     settings.clicks[1].time = 2.0
-    assert "2 on it, 1 beside it, in 2 moments" in draw_panel().texts("label")
+    assert {"2 on it, 1 beside it", "In 2 moments"} <= set(draw_panel().texts("label"))
 
 
 def test_switches_are_dimmed_where_they_make_no_difference() -> None:
