@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from .crop import Crop
 
+FEWEST_STOPPED = 12
+"""Pixels of an outline that must stop at something for it to count."""
+
 
 @dataclass(frozen=True, eq=False)
 class SubjectClip:
@@ -35,10 +38,19 @@ class SubjectClip:
     to_frame: NDArray[np.float64] | None = None
     """(T, 3, 3) where the camera turns: homographies from source pixels, then those of one frame whose
     image goes on in all directions, to each frame's own pixels. None: the camera stands still."""
+    hidden: NDArray[np.uint8] | None = None
+    """(T, n, n) 255 where something stands before whatever may be there of the subject, and on the outline
+    that it makes; None: nothing is known to stand in front."""
 
     @property
     def frame_count(self) -> int:
         return len(self.times)
+
+    def stops_at_something(self, frame: int) -> bool:
+        """Whether the subject's outline stops at something that stands in front of it."""
+        if self.hidden is None:
+            return False
+        return np.count_nonzero((self.hidden[frame] > 127) & (self.mask[frame] > 127)) >= FEWEST_STOPPED
 
     def own_pixels(self, frame: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Source pixels (h, w, 2) as pixels of the frame's own image."""

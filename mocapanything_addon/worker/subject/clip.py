@@ -43,6 +43,7 @@ from .follow import (
 )
 from .frame_store import FrameStore, OddsStore, Scratch
 from .given_mask import GivenMasks, mask_of
+from .in_front import with_what_is_in_front
 from .likelihood import Evidence, subject_likelihood
 from .mask_video import MaskVideo
 from .parts import LEAST_AREA, LEAST_POINTED
@@ -164,6 +165,8 @@ def make_clip(
         frames = _shot_frames(path, settings, survey)
         with MaskVideo(preview, survey.info) if preview is not None else nullcontext() as drawn:
             clip = _cut_out(frames, survey, masks, boxes, folder, size, drawn, progress)
+        count = clip.frame_count
+        clip = with_what_is_in_front(clip, folder, lambda: progress("subject", count, count))
         found = FoundSubject(clip, warnings, candidates, pictures)
         return found if survey.has_masks else replace(found, cutter=cutter)
 
