@@ -3,7 +3,7 @@
 
 Told from how well the body fills the subject's outline in the frames that fit best, and from what the
 evidence adds to what was expected anyway. The weights are those of a logistic regression on filmed clips of
-known truth (docs/fit.md).
+known truth (docs/fit.md). What something hides is guessed, as frames without a subject are, and as unsure.
 """
 
 from __future__ import annotations
@@ -58,11 +58,13 @@ def joint_confidence(
     count, moving = motion.frame_count, skeleton.moving
     state = State(skeleton, motion)
     result = np.zeros((count, skeleton.joint_count))
+    shown = np.ones_like(result)
     for t in range(count):
         progress(STAGE, t, count)
         if not problem.frames.has_subject[t]:
             continue
         sight = look(problem, body.skin.at(state, t), t, sigma=NARROW)
+        shown[t] = 1.0 - sight.hidden_share
         single = State(skeleton, motion[t : t + 1])
         evidence: list[Term] = [*correspondence_terms(problem, np.array([t]))]
         if sight.silhouette is not None:
@@ -80,7 +82,7 @@ def joint_confidence(
         narrow = np.diagonal(np.linalg.inv(after + floor))[free].reshape(-1, 3).sum(1)
         result[t, moving] = 1.0 - np.sqrt(np.clip(narrow / wide, 0.0, 1.0))
     _inherit(problem, result)
-    result = calibrated(result, overlap, problem.frames.has_subject)
+    result = calibrated(result, overlap, problem.frames.has_subject) * shown
     if count > 2:
         seen_frames = problem.frames.has_subject[:, None]
         result = gaussian_filter1d(result, SMOOTHING, axis=0, mode="nearest") * seen_frames

@@ -336,7 +336,7 @@ def _warnings(
         warnings.append(
             f"The subject is not seen in {gone} of {frames.count} frames; these are interpolated."
         )
-    cut = int((frames.has_subject & ~frames.is_whole).sum())
+    cut = int(frames.is_cut_off.sum())
     if cut:
         warnings.append(
             f"The subject is cut off by the image border in {cut} of {frames.count} frames; "

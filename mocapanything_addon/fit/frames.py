@@ -45,7 +45,9 @@ class Frames:
     Attributes:
         boxes: (T, 4) left, top, right, bottom of the mask in source pixels; NaN where there is no subject.
         has_subject: (T,) there is a mask to speak of.
-        is_whole: (T,) the subject is there and not cut off by the image border.
+        is_hidden: (T,) something is known to stand before part of the subject.
+        is_cut_off: (T,) the subject is there and cut off by the image border.
+        is_whole: (T,) the subject is there, neither cut off nor hidden.
         pixel: (T,) the fit's unit of length in source pixels: a window of WINDOW_SIZE around a whole subject.
     """
 
@@ -58,7 +60,10 @@ class Frames:
         self._usual_edges = self._profile_of_clip()
         self.boxes = np.array([self._box(t) for t in range(self.count)]).reshape(-1, 4)
         self.has_subject: NDArray[np.bool_] = np.isfinite(self.boxes).all(1)
-        self.is_whole: NDArray[np.bool_] = self.has_subject & ~np.asarray(clip.cut_off, bool).any(1)
+        stopped = np.array([clip.stops_at_something(t) for t in range(self.count)], bool)
+        self.is_hidden = self.has_subject & stopped
+        self.is_cut_off = self.has_subject & np.asarray(clip.cut_off, bool).any(1)
+        self.is_whole: NDArray[np.bool_] = self.has_subject & ~self.is_cut_off & ~self.is_hidden
         self.pixel = self._pixels()
         self._filled = _fill(self.boxes, clip)
         self.background = self._background()
@@ -105,7 +110,8 @@ class Frames:
         return self._masks[key]
 
     def trusted(self, frame: int, level: int = 0) -> NDArray[np.bool_]:
-        """(n, n) pixels where an outline is the subject's own: inside the image and away from its border."""
+        """(n, n) pixels where an outline is the subject's own: inside the image and away from its border,
+        with nothing in front."""
         key = (frame, level)
         if key not in self._trusted:
             crop = self._at_level(frame, level)
@@ -116,8 +122,14 @@ class Frames:
             x, y = np.moveaxis(self.clip.own_pixels(frame, crop.to_image(at.astype(np.float64))), -1, 0)
             in_x = (x >= band[0]) & (x <= self.clip.width - 1 - band[2])
             in_y = (y >= band[1]) & (y <= self.clip.height - 1 - band[3])
-            _remember(self._trusted, key, in_x & in_y)
+            _remember(self._trusted, key, in_x & in_y & ~self.hidden(frame, crop))
         return self._trusted[key]
+
+    def hidden(self, frame: int, crop: Crop) -> NDArray[np.bool_]:
+        """(n, n) pixels of any window in which something is known to stand in front."""
+        if self.clip.hidden is None:
+            return np.zeros((crop.size, crop.size), bool)
+        return self._resample(self.clip.hidden[frame], frame, crop, 0) > 127
 
     def contour(self, frame: int, level: int = 0) -> Contour:
         """The subject's outline in the frame's window."""

@@ -40,6 +40,9 @@ class Sight:
     """Joints of limbs that should be elsewhere; None where nothing is missing, or was not looked for."""
     visible_area: NDArray[np.float64]
     """(J,) how much of each joint's own surface is visible and on the subject, the fit's pixels squared."""
+    hidden_share: NDArray[np.float64]
+    """(J,) share of each joint's own drawn surface before which something stands; of joints without any, that
+    of the whole body."""
     parts: PartMap
 
 
@@ -61,7 +64,7 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float, lost_l
     points, at = draw_visible(rendering, body.mesh.face_joints, problem.samples, problem.rng)
     if not frames.has_subject[frame]:
         nothing = np.zeros(body.skeleton.joint_count)
-        return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, None, nothing, parts)
+        return Sight(frame, points[:0], np.zeros((0, 2)), None, 0.0, None, nothing, nothing, parts)
     mask, trusted = frames.mask(frame, level), frames.trusted(frame, level)
     on = mask[at[:, 1], at[:, 0]]
     drawn = frames.seen_of(rendering.mask, frame, crop)
@@ -87,6 +90,7 @@ def look(problem: Problem, posed: PosedSkin, frame: int, *, sigma: float, lost_l
         overlap=outline_overlap(drawn, mask, trusted),
         lost=lost,
         visible_area=area / (crop.scale * problem.pixel[frame]) ** 2,
+        hidden_share=_hidden_share(problem, rendering, frames.hidden(frame, crop) & ~mask),
         parts=parts,
     )
 
@@ -194,7 +198,20 @@ def _distance_to(edge: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 def _visible_area(problem: Problem, rendering: Rendering, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(J,) window pixels of each joint's own surface that are seen on the subject."""
+    return _drawn_area(problem, rendering, rendering.mask & mask)
+
+
+def _hidden_share(problem: Problem, rendering: Rendering, hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(J,) of each joint's own drawn surface, what lies in a place (n, n)."""
+    drawn = _drawn_area(problem, rendering, rendering.mask)
+    covered = _drawn_area(problem, rendering, rendering.mask & hidden)
+    of_body = covered.sum() / max(float(drawn.sum()), 1.0)
+    return np.where(drawn > 0.0, covered / np.maximum(drawn, 1.0), of_body)
+
+
+def _drawn_area(problem: Problem, rendering: Rendering, where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(J,) window pixels (n, n) on which each joint's own surface is drawn."""
     body = problem.body
-    faces = rendering.triangles[rendering.mask & mask]
+    faces = rendering.triangles[where]
     counts = np.bincount(body.mesh.face_joints[faces], minlength=body.skeleton.joint_count)
     return counts.astype(np.float64)

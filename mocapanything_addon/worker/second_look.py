@@ -107,6 +107,9 @@ def _masks(problem: Problem, motion: Motion, cutter: Cutter) -> Iterator[NDArray
 
 def _cut(clip: SubjectClip, frame: int, drawn: NDArray[np.bool_], cutter: Cutter) -> NDArray[np.uint8]:
     hint = body_hint(drawn)
+    if clip.hidden is not None:
+        # What stands in front is no part of it, wherever the body may be.
+        hint = np.where(clip.hidden[frame] > 127, np.minimum(hint, 0.0), hint)
     odds = cutter.logit(np.array(clip.color[frame]), hint) + BODY_WEIGHT * hint
     to_frame = None if clip.to_frame is None else clip.to_frame[frame]
     subject = to_border(odds > 0, inside_image(clip.crops[frame], clip.width, clip.height, to_frame))

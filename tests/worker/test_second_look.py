@@ -102,3 +102,15 @@ def test_hint_is_sure_within_and_far_outside_only():
     assert hint[125, 125] == 1.0
     assert hint[125, 90] == pytest.approx(-10 / (0.055 * 256), abs=0.1)
     assert hint[125, 20] == -1.0
+
+
+def test_what_stands_in_front_is_not_taken_in(tmp_path):
+    masks, hidden = np.array(filmed().mask), np.zeros_like(filmed().mask)
+    rows = np.flatnonzero(masks.any(axis=(0, 2)))
+    knees = rows[-1] - len(rows) // 4
+    masks[:, knees:], hidden[:, knees:] = 0, 255
+    problem = prepare(RIG, replace(filmed(), mask=masks, hidden=hidden), camera=CAMERA)
+    again, _ = look_again(problem, MOTION, NoIdea(), tmp_path, ignored)
+    assert not again.frames.clip.mask[:, knees:].any()
+    assert overlap(again.frames.clip.mask, masks) > 0.95
+    assert again.frames.clip.hidden is hidden
