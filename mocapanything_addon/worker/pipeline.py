@@ -50,6 +50,7 @@ from .residual_plot import FrameFigures, try_write_plot
 from .second_look import track_again
 from .starts import write_starts
 from .subject.clip import make_clip
+from .subject.hidden_share import hidden_share, hidden_words
 from .subjects import write_subjects
 
 if TYPE_CHECKING:
@@ -123,7 +124,9 @@ def run(
             if settings.hold_contacts:
                 found, contacts = hold_contacts(problem, found, progress)
         result = conclude(problem, found, ranked, progress, verdict=verdict)
-        warnings += result.warnings
+        hidden = hidden_share(problem.frames.clip)
+        words = hidden_words(hidden)
+        warnings += [*result.warnings, *([] if words is None else [words])]
         if request.overlay:
             with replacing_file(job.overlay_path) as temporary:
                 write_overlay(
@@ -139,13 +142,15 @@ def run(
                 residual=residual.mean(axis=1) / rig.size,
                 confidence=result.confidence.mean(axis=1),
                 has_subject=problem.frames.has_subject,
-                is_whole=problem.frames.is_whole,
+                is_cut_off=problem.frames.is_cut_off,
+                is_hidden=problem.frames.is_hidden,
             ),
         )
         measurements = Measurements(
             ik_residual=residual,
             limit_violations=_violations(problem, result.motion),
             outline_overlap=np.where(problem.frames.has_subject, result.outline_overlap, np.nan),
+            hidden_share=hidden,
             start_score=ranked[0].overlap,
             subjects=subjects,
             starts=starts,

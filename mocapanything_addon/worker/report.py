@@ -29,6 +29,7 @@ NOT_CAPTURED = (
     "limit_violations",
     "contacts",
     "outline_overlap",
+    "hidden_share",
     "start_score",
     "residual_plot",
     "device",
@@ -156,6 +157,8 @@ class Measurements:
     """Rotations (frames x joints) outside their joint's limits or locks in what is returned."""
     outline_overlap: NDArray[np.floating]
     """(T,) intersection over union of the posed mesh and the subject mask; NaN in frames without a mask."""
+    hidden_share: NDArray[np.floating]
+    """(T,) share of the subject that something in front hides; NaN where that is not known."""
     start_score: float
     """How well the pose the search began with explained its frame, 0 to 1."""
     subjects: Sequence[Subject] = ()
@@ -216,6 +219,7 @@ def build_report(
         "limit_violations": int(measurements.limit_violations),
         "contacts": measurements.contacts,
         "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
+        "hidden_share": [_share(value) for value in measurements.hidden_share],
         "start_score": _number(measurements.start_score),
         "subjects": [_values(subject) for subject in measurements.subjects],
         "starts": [_values(start) for start in measurements.starts],
@@ -306,6 +310,11 @@ def _overlap(frames: NDArray[np.float64]) -> dict[str, float | None] | None:
     """None where no frame had a mask to compare with."""
     seen = frames[np.isfinite(frames)]
     return {"mean": _number(seen.mean()), "lowest_frame": _number(seen.min())} if len(seen) else None
+
+
+def _share(value: float) -> float | None:
+    """To a thousandth: there is one for every frame."""
+    return round(float(value), 3) if np.isfinite(value) else None
 
 
 def _number(value: float) -> float | None:

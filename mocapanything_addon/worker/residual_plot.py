@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 SIZE_INCHES, DOTS_PER_INCH = (8.0, 6.0), 100
 LINE = "#1f5fa8"
-UNSEEN, CUT_OFF = "#b0b0b0", "#f6c76b"
+UNSEEN, CUT_OFF, HIDDEN = "#b0b0b0", "#f6c76b", "#c9a3d6"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,10 @@ class FrameFigures:
     """(T,) mean over the joints, 0 to 1."""
     has_subject: NDArray[np.bool_]
     """(T,) the subject is seen; elsewhere overlap and residual are not drawn."""
-    is_whole: NDArray[np.bool_]
-    """(T,) it is not cut off by the image border."""
+    is_cut_off: NDArray[np.bool_]
+    """(T,) it is cut off by the image border."""
+    is_hidden: NDArray[np.bool_]
+    """(T,) something stands in front of part of it."""
 
 
 def try_write_plot(path: Path, figures: FrameFigures) -> bool:
@@ -79,7 +81,8 @@ def _draw(
     times = figures.times
     for is_shaded, color, words in (
         (~figures.has_subject, UNSEEN, "subject not seen"),
-        (figures.has_subject & ~figures.is_whole, CUT_OFF, "subject cut off by the image border"),
+        (figures.is_cut_off, CUT_OFF, "subject cut off by the image border"),
+        (figures.is_hidden, HIDDEN, "something in front of the subject"),
     ):
         for number, (start, end) in enumerate(spans(times, is_shaded)):
             axes.axvspan(start, end, color=color, alpha=0.45, lw=0, label=None if number else words)

@@ -56,6 +56,7 @@ def work(request: Request, rig: Rig, job: JobFolder, progress: Progress) -> tupl
         ik_residual=np.full((3, joints), 0.02),
         limit_violations=0,
         outline_overlap=np.array([0.8, np.nan, 0.9]),
+        hidden_share=np.array([0.0, np.nan, 0.25]),
         start_score=0.7,
         starts=[Start(12.5, 5.0, 1.0, 0.7, 2, "rest", "starts/1.png")],
         likeness=Likeness(0.9, True, "starts/1.png"),

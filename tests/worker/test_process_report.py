@@ -41,6 +41,7 @@ def measurements() -> Measurements:
         ik_residual=residual,
         limit_violations=3,
         outline_overlap=np.array([0.9, np.nan, 0.7, 0.8, 0.8]),
+        hidden_share=np.array([0.0, np.nan, 0.33333, 1.0, 0.0]),
         start_score=0.75,
         starts=[
             Start(-66.5, 5.0, 0.9, 0.85, 2, "rest", "starts/1.png"),
@@ -76,6 +77,7 @@ def test_figures(arm_rig: Rig, arm_solution: Solution, measurements: Measurement
         "largest": 25.0,
     }
     assert report["outline_overlap"] == {"mean": 0.8, "lowest_frame": 0.7}
+    assert report["hidden_share"] == [0.0, None, 0.333, 1.0, 0.0]
     confidence = arm_solution.confidence
     assert report["confidence"] == {
         "mean": pytest.approx(float(confidence.mean()), rel=1e-5),

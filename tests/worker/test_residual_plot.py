@@ -15,16 +15,18 @@ from mocapanything_addon.worker.residual_plot import FrameFigures, spans, try_wr
 
 def figures(count: int = 50) -> FrameFigures:
     times = np.arange(count) / 25.0
-    has_subject, is_whole = np.ones(count, bool), np.ones(count, bool)
+    has_subject, is_cut_off, is_hidden = np.ones(count, bool), np.zeros(count, bool), np.zeros(count, bool)
     has_subject[count // 2 : count // 2 + 4] = False
-    is_whole[: count // 4] = False
+    is_cut_off[: count // 4] = True
+    is_hidden[-count // 4 :] = True
     return FrameFigures(
         times=times,
         overlap=np.where(has_subject, 0.85 + 0.05 * np.sin(3.0 * times), np.nan),
         residual=0.02 + 0.01 * np.cos(5.0 * times),
         confidence=np.linspace(0.4, 0.8, count),
         has_subject=has_subject,
-        is_whole=is_whole & has_subject,
+        is_cut_off=is_cut_off & has_subject,
+        is_hidden=is_hidden & has_subject,
     )
 
 
@@ -45,14 +47,17 @@ def test_plot_is_a_picture_of_curves_and_shades(count: int, tmp_path: Path) -> N
     if count == 50:
         blue = image[..., 2] - image[..., 0] > 80
         yellow = image[..., 0] - image[..., 2] > 40
+        violet = np.minimum(image[..., 0], image[..., 2]) - image[..., 1] > 12
         assert all(part.sum() > 100 for part in np.array_split(blue, 3))
         # Cut off in the first quarter; left of it are only labels.
         assert yellow[:, :300].sum() > 10 * yellow[250:, 400:].sum()
+        assert violet[250:, 550:].sum() > 1000 and violet[250:, :500].sum() < 100
 
 
 def test_no_subject_at_all(tmp_path: Path) -> None:
     nothing = np.zeros(5, bool)
-    blind = FrameFigures(np.arange(5) / 5.0, np.full(5, np.nan), np.zeros(5), np.zeros(5), nothing, nothing)
+    times, overlap = np.arange(5) / 5.0, np.full(5, np.nan)
+    blind = FrameFigures(times, overlap, np.zeros(5), np.zeros(5), nothing, nothing, nothing)
     assert try_write_plot(tmp_path / "residuals.png", blind)
 
 
