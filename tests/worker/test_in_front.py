@@ -15,7 +15,12 @@ from mocapanything_addon.fit.clip import SubjectClip
 from mocapanything_addon.fit.crop import Crop
 from mocapanything_addon.worker.subject.hidden_share import hidden_share, hidden_words
 from mocapanything_addon.worker.subject.in_front import hidden_beyond, with_what_is_in_front
-from mocapanything_addon.worker.subject.window import borders_touched, cut_window, follow_boxes
+from mocapanything_addon.worker.subject.window import (
+    borders_touched,
+    cut_window,
+    follow_boxes,
+    inside_image,
+)
 
 WIDTH, HEIGHT, FRAMES = 480, 240, 40
 BODY = np.s_[90:170]
@@ -52,7 +57,7 @@ def filmed(
         hidden.append(1.0 - np.count_nonzero(mask) / whole if whole else np.nan)
     crops = follow_boxes(np.array(boxes), RATE, WIDTH, HEIGHT, 128)
     cut = [
-        np.where(cut_window(m, c, WIDTH) > 127, 255, 0).astype(np.uint8)
+        np.where((cut_window(m, c, WIDTH) > 127) & inside_image(c, WIDTH, HEIGHT), 255, 0).astype(np.uint8)
         for m, c in zip(masks, crops, strict=True)
     ]
     clip = SubjectClip(
@@ -106,10 +111,11 @@ def test_place_behind_the_post_is_not_known_and_the_body_is(tmp_path: Path) -> N
     ("path", "length"),
     [
         (20.0 + 8.0 * np.arange(40), lambda t: LONG),
-        (250.0 + 8.0 * np.arange(30), lambda t: LONG),
+        (300.0 + 3.0 * np.arange(60), lambda t: LONG),
+        (20.0 + 4.0 * np.arange(70), lambda t: round(LONG * (0.75 + 0.25 * np.cos(0.5 * t)))),
         (150.0 + 0.0 * np.arange(40), lambda t: round(LONG * (0.65 + 0.35 * np.cos(0.3 * t)))),
     ],
-    ids=["before everything", "leaves the image", "turns about"],
+    ids=["before everything", "leaves the image", "limbs swing", "turns about"],
 )
 def test_nothing_stands_in_front(tmp_path: Path, path: np.ndarray, length: Callable[[int], int]) -> None:
     clip, _ = filmed(path, None, length=length)
@@ -117,6 +123,21 @@ def test_nothing_stands_in_front(tmp_path: Path, path: np.ndarray, length: Calla
     assert clip.hidden is None
     assert np.nanmax(hidden_share(clip)) == 0.0
     assert not (tmp_path / "hidden.bin").exists()
+
+
+def test_what_it_comes_back_before_does_not_stand_in_front(tmp_path: Path) -> None:
+    there, _ = filmed(20.0 + 8.0 * np.arange(42), POST)
+    back, _ = filmed(20.0 + 8.0 * np.arange(42)[::-1], None)
+    both = replace(
+        there,
+        times=np.arange(84) / RATE,
+        crops=[*there.crops, *back.crops],
+        color=np.concatenate([there.color, back.color]),
+        mask=np.concatenate([there.mask, back.mask]),
+        cut_off=np.concatenate([there.cut_off, back.cut_off]),
+    )
+    assert looked_at(there, tmp_path).hidden is not None
+    assert looked_at(both, tmp_path).hidden is None
 
 
 def test_no_subject_at_all(tmp_path: Path) -> None:
@@ -163,6 +184,8 @@ def test_frames_without_subject_are_hidden_only_if_it_went_behind_something() ->
     assert hidden_share(drawn(areas, [2], [])).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0, 0.0, 0.0]
     gone = hidden_share(drawn(areas, [2], [5]))
     assert np.isnan(gone[3:6]).all() and gone[2] == 0.5
+    later = hidden_share(drawn([800, 400, 800, 0, 0, 800, 800], [1], []))
+    assert np.isnan(later[3:5]).all() and later[1] == 0.5
     lost = hidden_share(drawn(areas, [], []))
     assert np.isnan(lost[3:5]).all() and lost[2] == 0.0  # smaller, but nothing is known to stand in front
 
