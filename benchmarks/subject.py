@@ -34,6 +34,7 @@ from mocapanything_addon.fit.likeness import log_odds_of_likeness  # noqa: E402
 from mocapanything_addon.jobs.settings import CaptureSettings  # noqa: E402
 from mocapanything_addon.worker import video  # noqa: E402
 from mocapanything_addon.worker.subject.clip import FoundSubject, make_clip  # noqa: E402
+from mocapanything_addon.worker.subject.hidden_share import MARKED, hidden_share  # noqa: E402
 from mocapanything_addon.worker.subject.window import scaled  # noqa: E402
 from samples.footage import Truth, write_video  # noqa: E402
 from samples.render import Photographer  # noqa: E402
@@ -219,13 +220,17 @@ def measure_scenes(options: argparse.Namespace) -> None:
             "IoU",
             "in view or not",
             "cut off or not",
+            "hidden share, error",
+            "hidden or not",
             "candidates",
             "chosen",
         ),
         note="Kept: of the frames with at least a third of the creature in view, in how many it is the one "
         "that was cut out (IoU above 0.5); IoU: mean of those. Then, how many of all frames say rightly "
-        "whether it is in view, and whether the image's border cuts it off. Chosen: IoU of the creature that "
-        "was taken, in the frame where the candidates were compared.",
+        "whether it is in view, and whether the image's border cuts it off. Of the frames in which it is in "
+        "the image and not cut off: the mean absolute error of the share that something else hides (what is "
+        f"not told counts as none), and how many say rightly whether that is over {MARKED:.0%}. Chosen: IoU of "
+        "the creature that was taken, in the frame where the candidates were compared.",
     )
     specs = {spec.name: spec for spec in load_clips("all")}
     pairs = [(specs[a], specs[b]) for a, b in SCENE_PAIRS]
@@ -265,6 +270,10 @@ def add_scene(table: Table, scene: Scene, found: FoundSubject) -> None:
     right_view = in_view == (scene.shown > 0.0)
     visible = scene.shown > 0.1
     right_cut = cut == scene.cut_off.any(axis=1)
+    told = np.zeros(count)
+    told[: clip.frame_count] = np.nan_to_num(hidden_share(clip))[:count]
+    within = np.isfinite(scene.hidden) & ~scene.cut_off.any(axis=1)
+    error, right_hidden = np.abs(told - scene.hidden), (told > MARKED) == (scene.hidden > MARKED)
     table.add(
         scene.name,
         int(judged.sum()),
@@ -272,6 +281,8 @@ def add_scene(table: Table, scene: Scene, found: FoundSubject) -> None:
         float(overlaps[kept].mean()) if kept.any() else 0.0,
         float(right_view[certain].mean()),
         float(right_cut[visible].mean()),
+        float(error[within].mean()) if within.any() else float("nan"),
+        float(right_hidden[within].mean()) if within.any() else float("nan"),
         len(found.candidates),
         _chosen_overlap(scene, found, width, height),
     )

@@ -159,6 +159,7 @@ def chosen_frames(clip: SubjectClip, frames: NDArray[np.intp]) -> SubjectClip:
         color=clip.color[frames],
         mask=clip.mask[frames],
         cut_off=clip.cut_off[frames],
+        hidden=None if clip.hidden is None else clip.hidden[frames],
     )
 
 

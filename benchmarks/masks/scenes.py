@@ -77,6 +77,8 @@ class Scene:
     """(T,) share of the creature that is visible."""
     cut_off: NDArray[np.bool_]
     """(T, 4) it reaches beyond the left, top, right, bottom border."""
+    hidden: Array
+    """(T,) share of what lies within the image of it that something else covers; NaN where nothing does."""
 
 
 def plans(seed: int) -> list[Plan]:
@@ -156,6 +158,7 @@ def draw_scene(
     """
     masks: list[Mask] = []
     shown, cut_off = np.zeros(FRAMES), np.zeros((FRAMES, 4), bool)
+    hidden = np.full(FRAMES, np.nan)
     frames: list[Image] = []
     first = FRAMES // 3 if plan.cut else 0
     frames += [_view(places[1], 0.0, 0.0)] * first
@@ -181,9 +184,12 @@ def draw_scene(
         masks.append(_view(visible, pan, lift))
         shown[t] = masks[-1].sum() / max(int(whole.sum()), 1)
         cut_off[t] = _beyond(whole, pan, lift)
+        within = int(_view(whole, pan, lift).sum())
+        if within:
+            hidden[t] = 1.0 - masks[-1].sum() / within
     file = folder / f"{name} {plan.kind}.mp4".replace(" ", "_")
     write_video(file, iter(frames), frame_rate=round(FRAME_RATE))
-    return Scene(f"{name}: {plan.kind}", file, first, masks, shown, cut_off)
+    return Scene(f"{name}: {plan.kind}", file, first, masks, shown, cut_off, hidden)
 
 
 def scenes(
