@@ -229,8 +229,9 @@ def measure_scenes(options: argparse.Namespace) -> None:
         "that was cut out (IoU above 0.5); IoU: mean of those. Then, how many of all frames say rightly "
         "whether it is in view, and whether the image's border cuts it off. Of the frames in which it is in "
         "the image and not cut off: the mean absolute error of the share that something else hides (what is "
-        f"not told counts as none), and how many say rightly whether that is over {MARKED:.0%}. Chosen: IoU of "
-        "the creature that was taken, in the frame where the candidates were compared.",
+        "not told counts as none), and how many say rightly whether that is over "
+        f"{MARKED:.0%}. Chosen: IoU of the creature that was taken, in the frame where the candidates were "
+        "compared.",
     )
     specs = {spec.name: spec for spec in load_clips("all")}
     pairs = [(specs[a], specs[b]) for a, b in SCENE_PAIRS]

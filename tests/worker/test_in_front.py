@@ -33,10 +33,14 @@ Image = np.ndarray
 
 
 def filmed(
-    path: np.ndarray, post: tuple[int, int] | None, *, length: Callable[[int], int] = lambda t: LONG
+    path: np.ndarray,
+    post: tuple[int, int] | None,
+    *,
+    length: Callable[[int], int] = lambda t: LONG,
+    legs: bool = False,
 ) -> tuple[SubjectClip, np.ndarray]:
     """A patterned body whose left end goes along a path (T,), behind a post; also the share (T,) that the
-    post hides of what is within the image."""
+    post hides of what is within the image. Legs stand still while the body goes on, then take a step."""
     wall, fur, wood = (texture(HEIGHT, WIDTH, seed, 0, 255, 5) for seed in (1, 2, 3))
     images, masks, boxes, hidden = [], [], [], []
     for t, left in enumerate(np.round(path).astype(int).tolist()):
@@ -45,6 +49,10 @@ def filmed(
         if first < last:
             image[BODY, first:last] = fur[BODY, first - left : last - left]
             mask[BODY, first:last] = 255
+        for hip in (5, 60) if legs else ():
+            foot = hip + 40 * (left // 40)
+            image[170:215, foot : foot + 14] = fur[170:215, :14]
+            mask[170:215, foot : foot + 14] = 255
         whole = np.count_nonzero(mask)
         if post is not None:
             image[:, slice(*post)] = wood[:, slice(*post)]
@@ -123,6 +131,11 @@ def test_nothing_stands_in_front(tmp_path: Path, path: np.ndarray, length: Calla
     assert clip.hidden is None
     assert np.nanmax(hidden_share(clip)) == 0.0
     assert not (tmp_path / "hidden.bin").exists()
+
+
+def test_planted_feet_are_not_behind_something(tmp_path: Path) -> None:
+    clip, _ = filmed(20.0 + 3.0 * np.arange(90), None, legs=True)
+    assert looked_at(clip, tmp_path).hidden is None
 
 
 def test_what_it_comes_back_before_does_not_stand_in_front(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 
 Where something stands in front, the subject's outline stops while the subject goes on: what moves towards the
 place never arrives, or comes out of it though it never was there. Such places stay where they are in the
-scene, other than those where only a limb was expected that swings otherwise.
+scene, other than those where only a limb was expected that swings otherwise. A planted foot stays behind too,
+so only the trunk is expected anywhere.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ SEEN = 0.15
 """Of the way on which it did not arrive there, the share on which it is seen there after all, at most."""
 SMALLEST = 0.02
 """Area of such a place, share of the subject's, at least."""
+THIN = 0.08
+"""Half the thickness below which a part may be a limb, share of the size."""
 NEAR = 0.1
 """Distance from such a place, share of the size, at which the outline stops at it."""
 REACH = 2.0
@@ -134,7 +137,7 @@ def places_not_reached(clip: SubjectClip, scene: SceneMap, tick: Callable[[], No
                 continue
             way = step * motion[min(t, other) : max(t, other)].sum(axis=0)
             shift = np.array([[1.0, 0.0, way[0]], [0.0, 1.0, way[1]]])
-            expected = cv2.warpAffine(mask.astype(np.uint8), shift, shape) > 0
+            expected = cv2.warpAffine(_trunk(mask, THIN * scene.size), shift, shape) > 0
             arrived = _distance_to(mask_at(other)) <= SLACK * scene.size
             missed += float(went[t]) * (expected & ~mask & ~arrived & _in_view(clip, other, scene))
         tick()
@@ -206,6 +209,12 @@ def _step(clip: SubjectClip, frame: int) -> Array:
     depth = cv2.resize(_distance_to(np.asarray(clip.mask[frame]) <= 127), side)
     # Flow along an outline is half the background's.
     return np.asarray(np.median(flow[depth > 0.5 * depth.max()], axis=0) / here.scale, np.float64)
+
+
+def _trunk(mask: Mask, radius: float) -> NDArray[np.uint8]:
+    """The mask without what is thinner than twice the radius."""
+    thick = _distance_to(~mask) > radius
+    return (_distance_to(thick) <= radius).astype(np.uint8) if thick.any() else np.zeros(mask.shape, np.uint8)
 
 
 def _in_view(clip: SubjectClip, frame: int, scene: SceneMap) -> Mask:
