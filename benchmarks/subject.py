@@ -29,13 +29,11 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
-from mocapanything_addon.fit.clip import SubjectClip  # noqa: E402
 from mocapanything_addon.fit.likeness import log_odds_of_likeness  # noqa: E402
 from mocapanything_addon.jobs.settings import CaptureSettings  # noqa: E402
 from mocapanything_addon.worker import video  # noqa: E402
 from mocapanything_addon.worker.subject.clip import FoundSubject, make_clip  # noqa: E402
 from mocapanything_addon.worker.subject.hidden_share import MARKED, hidden_share  # noqa: E402
-from mocapanything_addon.worker.subject.window import scaled  # noqa: E402
 from samples.footage import Truth, write_video  # noqa: E402
 from samples.render import Photographer  # noqa: E402
 from samples.scenery import Scenery  # noqa: E402
@@ -50,6 +48,7 @@ from .masks.rivals import RIVALS, Rival  # noqa: E402
 from .masks.scenes import Scene, scenes  # noqa: E402
 from .masks.scores import boundary_score, overlap, part_meant  # noqa: E402
 from .masks.sheet import write_sheet  # noqa: E402
+from .masks.whole_frame import whole_frame  # noqa: E402
 from .report import Table  # noqa: E402
 
 CONTENT = Path(__file__).resolve().parents[1] / "samples" / "content"
@@ -193,19 +192,6 @@ def cut_by_product(clip: Clip, segmenter: Path | None = None) -> dict[int, Mask]
 def settings_with(segmenter: Path | None) -> CaptureSettings:
     """The settings that a capture has by itself, but for the segmenter."""
     return CaptureSettings(segmenter=None if segmenter is None else str(segmenter))
-
-
-def whole_frame(clip: SubjectClip, index: int, width: int, height: int) -> Mask:
-    """(height, width) a frame's mask in the frame's own pixels."""
-    matrix = np.eye(3)
-    matrix[:2] = scaled(clip.crops[index], width / clip.width).affine_from_image()
-    if clip.to_frame is not None:
-        shrunk = np.diag([width / clip.width, width / clip.width, 1.0])
-        matrix = matrix @ np.linalg.inv(shrunk @ clip.to_frame[index] @ np.linalg.inv(shrunk))
-    mask = cv2.warpPerspective(
-        np.asarray(clip.mask[index]), matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    )
-    return np.asarray(mask > 127)
 
 
 def measure_scenes(options: argparse.Namespace) -> None:
