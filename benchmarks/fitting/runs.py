@@ -39,6 +39,7 @@ from .clips import ClipSpec
 from .conditions import Condition, every, given
 from .figures import RIGHT_HEADING, Errors, body_turned, errors, headings_apart, in_true_world, turned_about
 from .filming import Case, filmed
+from .mask_overlap import mask_overlap
 from .pictures import draw
 
 STAGES = ("start", "tracking", "full")
@@ -90,6 +91,8 @@ class Outcome:
     """Mean that the product says of all moving bones and frames: how many are within NEAR_TRUTH."""
     near_truth: float = float("nan")
     """How many are."""
+    mask_overlap: float = float("nan")
+    """Mean IoU of the masks that the last stage went by with the true ones."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def capture(
         seed: Of everything that is drawn by chance.
         pictures: Folder for a picture of the result; None for none.
     """
+    as_filmed = every(case, condition.stride)
     case, seen = given(case, condition)
     truth, joints = case.track, Joints.of_rig(case.rig)
     frames = case.clip.frame_count
@@ -179,7 +183,18 @@ def capture(
     if pictures is not None:
         draw(pictures / f"{case.name}, {condition.name}.png", problem, motion, case)
     return Outcome(
-        case.name, case.kind, condition.name, frames, search, result, seconds, wall, traded, sure, near
+        case.name,
+        case.kind,
+        condition.name,
+        frames,
+        search,
+        result,
+        seconds,
+        wall,
+        exchanged=traded,
+        confidence=sure,
+        near_truth=near,
+        mask_overlap=mask_overlap(problem.frames.clip, as_filmed),
     )
 
 

@@ -17,7 +17,8 @@ NOTE = (
     "Centimetres in the 1 m cube, degrees. Heading right: within 30 degrees, % of clips. "
     "Worse: % of clips whose MPJPE is above that of the rest pose on the true root, and above "
     "that of the start's pose held. "
-    "Seconds: processor time a frame, the stages before included."
+    "Seconds: processor time a frame, the stages before included. Mask IoU: of the masks that the last "
+    "stage went by with the true ones, in whole frames."
 )
 
 
@@ -102,6 +103,7 @@ def main_table(outcomes: Sequence[Outcome]) -> Table:
             "worse than rest",
             "worse than start",
             "s a frame",
+            "mask IoU",
         ),
         NOTE,
     )
@@ -110,7 +112,8 @@ def main_table(outcomes: Sequence[Outcome]) -> Table:
         for key, title in (FLOORS | STAGES).items():
             known = [o for o in mine if key in o.errors]
             if known:
-                table.add(name, title, len(known), *_means(known, key))
+                masks = [o.mask_overlap for o in known if last(o) is o.errors[key]]
+                table.add(name, title, len(known), *_means(known, key), float(np.mean(masks or [np.nan])))
     return table
 
 
@@ -168,6 +171,7 @@ def clip_table(outcomes: Sequence[Outcome]) -> Table:
             "root",
             "heading off",
             "overlap",
+            "mask IoU",
             "said near",
             "near",
             "s a frame",
@@ -193,6 +197,7 @@ def clip_table(outcomes: Sequence[Outcome]) -> Table:
             e.root,
             e.heading,
             e.overlap,
+            o.mask_overlap,
             o.confidence,
             o.near_truth,
             sum(o.seconds.values()),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from small_packs import small_pack
@@ -17,6 +18,7 @@ from benchmarks.fitting.clips import HALVES, ClipSpec, load_clips
 from benchmarks.fitting.conditions import BY_NAME, CONDITIONS, Condition, given, thicker, with_longer_limbs
 from benchmarks.fitting.figures import body_turned, errors, in_true_world
 from benchmarks.fitting.filming import Case, View, filmed
+from benchmarks.fitting.mask_overlap import mask_overlap
 from benchmarks.fitting.masks import MASKS
 from benchmarks.fitting.runs import capture
 from benchmarks.fitting.subjects import repeats, subject_of_pack
@@ -184,6 +186,16 @@ def test_other_views_show_what_they_say(case, folder, monkeypatch):
     assert turned == pytest.approx(115.0, abs=0.1)
 
 
+def test_the_overlap_of_masks_is_that_of_whole_frames(case):
+    assert mask_overlap(case.clip, case) > 0.95
+    half = case.clip.mask.copy()
+    for mask in half:
+        left, _, width, _ = cv2.boundingRect(mask)
+        mask[:, left + width // 2 :] = 0
+    assert 0.3 < mask_overlap(replace(case.clip, mask=half), case) < 0.7
+    assert mask_overlap(replace(case.clip, mask=np.zeros_like(half)), case) == 0.0
+
+
 def test_masks_are_worn_as_named_and_the_same_every_time(case):
     true = case.clip.mask
     worn = {name: wear(true, np.random.default_rng(1)) for name, wear in MASKS.items()}
@@ -300,6 +312,8 @@ def test_a_capture_is_measured_stage_by_stage(case):
     rows = main_table([outcome]).rows
     assert [row[1] for row in rows][-1] == "tracking"
     assert rows[-1][3] == pytest.approx(outcome.errors["tracking"].mpjpe)
+    assert rows[-1][-1] == outcome.mask_overlap > 0.95
+    assert np.isnan(rows[-2][-1]), "masks are those of the last stage"
     assert clip_table([outcome]).rows[0][3] == pytest.approx(outcome.errors["tracking"].mpjpe)
     assert len(start_table([outcome]).rows) == 2
 
