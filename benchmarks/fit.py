@@ -27,7 +27,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
 from training.pack import pack_names  # noqa: E402
 
 from .fitting.clips import HALVES, load_clips  # noqa: E402
-from .fitting.conditions import BY_NAME, MAIN  # noqa: E402
+from .fitting.conditions import BY_NAME, CONDITIONS, MAIN  # noqa: E402
 from .fitting.runs import STAGES, Outcome, Task, run  # noqa: E402
 from .fitting.tables import clip_table, main_table, start_table, summary  # noqa: E402
 from .report import Table  # noqa: E402
@@ -91,6 +91,7 @@ def tasks_of(chosen: argparse.Namespace) -> list[Task]:
             chosen.out / "pictures" if chosen.pictures else None,
             chosen.seed,
             QUICK_STRIDE if chosen.quick else 1,
+            chosen.teacher,
         )
         for condition in conditions
         for spec in clips
@@ -117,6 +118,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="four clips, one camera, every second frame")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, default=0, help="of the fit")
+    parser.add_argument(
+        "--teacher", type=Path, help="unpacked package with the teacher, see training/README.md"
+    )
     parser.add_argument("--pictures", action="store_true", help="a picture of every result")
     parser.add_argument("--packs", type=Path, default=Path("data/packs"), help="folder of rig packs")
     parser.add_argument(
@@ -133,10 +137,21 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     missing = set(chosen.clips) - {spec.name for spec in load_clips(chosen.half)}
     if missing:
         parser.error(f"no clip {', '.join(sorted(missing))} in the half {chosen.half}")
+    taught = {condition.name for condition in CONDITIONS if condition.mask == "teacher"}
     names = list(BY_NAME) if chosen.conditions == "all" else _split(chosen.conditions)
+    if chosen.conditions == "all" and chosen.teacher is None:
+        names = [name for name in names if name not in taught]
+        print(f"left out without --teacher: {', '.join(sorted(taught))}", file=sys.stderr)
     unknown = set(names) - set(BY_NAME)
     if unknown:
         parser.error(f"no condition {', '.join(sorted(unknown))}; there are: {', '.join(BY_NAME)}")
+    if taught & set(names) and chosen.teacher is None:
+        parser.error(
+            f"{', '.join(sorted(taught & set(names)))}: this needs --teacher, the unpacked package with the "
+            "teacher; training/README.md says how to get it"
+        )
+    if chosen.teacher is not None and not any(chosen.teacher.rglob("resources.json")):
+        parser.error(f"no teacher in {chosen.teacher}: its package has a resources.json")
     chosen.conditions = [BY_NAME[name] for name in names]
     return chosen
 

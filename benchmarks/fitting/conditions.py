@@ -20,6 +20,8 @@ from .filming import Case, View
 from .masks import MASKS
 
 GREY = 128
+CUT_OUT = ("own", "teacher")
+"""Masks that come with the film, see filming.View; all others are made of the true ones."""
 LIMB_SHARE = 0.45
 """A joint with less than this of the surface on and below it belongs to a limb, a neck or a tail."""
 
@@ -38,7 +40,8 @@ class Condition:
     girth: float = 1.0
     """The rig is so many times as thick, everywhere, as the filmed creature."""
     mask: str = "true"
-    """One of masks.MASKS, or "own": as the product finds it."""
+    """One of masks.MASKS; "own": as the product finds it; "teacher": brought to the product, made by the slow
+    segmenter of training/teacher.py."""
     stride: int = 1
     """Every so many of the 24 frames a second."""
     camera: str = "known"
@@ -60,7 +63,7 @@ class Condition:
 
     def view(self, number: int) -> View:
         """From where its clips are filmed."""
-        return View(number, self.elevation, self.cut_off, self.mask == "own")
+        return View(number, self.elevation, self.cut_off, self.mask if self.mask in CUT_OUT else "true")
 
 
 CONDITIONS = (
@@ -77,6 +80,7 @@ CONDITIONS = (
     Condition("own mask", mask="own"),
     Condition("own mask, no other clips", mask="own", own_poses=False),
     Condition("own mask, without second look", mask="own", without="second look"),
+    Condition("teacher mask", mask="teacher"),
     Condition("mask eroded", mask="eroded"),
     Condition("mask dilated", mask="dilated"),
     Condition("mask with holes", mask="holed"),
@@ -130,7 +134,7 @@ def given(case: Case, condition: Condition) -> tuple[Case, Given]:
     case = every(case, condition.stride)
     case = replace(case, rig=thicker(with_longer_limbs(case.rig, condition.limbs), condition.girth))
     rng = np.random.default_rng(zlib.crc32(f"{case.name} {condition.mask}".encode()))
-    mask = case.clip.mask if condition.mask == "own" else MASKS[condition.mask](case.clip.mask, rng)
+    mask = case.clip.mask if condition.mask in CUT_OUT else MASKS[condition.mask](case.clip.mask, rng)
     camera = case.camera
     fov = float(np.degrees(2.0 * np.arctan(0.5 * max(camera.width, camera.height) / camera.focal)))
     return case, Given(

@@ -7,6 +7,8 @@ import hashlib
 import json
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,7 @@ from mocapanything_addon.ik.motion import Motion
 from mocapanything_addon.ik.skinning import Skin
 from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.jobs.settings import CaptureSettings
-from mocapanything_addon.worker.subject.clip import make_clip
+from mocapanything_addon.worker.subject.clip import Judge, make_clip
 from mocapanything_addon.worker.subject.window import (
     borders_touched,
     box_of,
@@ -40,6 +42,7 @@ from training.pack import FRAME_RATE
 
 from .clips import ClipSpec
 from .subjects import Subject, make_subject
+from .teacher_masks import Cut, write_masks
 
 Array = NDArray[np.float64]
 VERSION, MASKS_VERSION = 1, 5
@@ -65,8 +68,9 @@ class View:
     elevation: float | None = None
     """Degrees; None for a usual one."""
     cut_off: bool = False
-    own_masks: bool = False
-    """The subject is cut out of the video by the product, not by its true silhouette."""
+    masks: str = "true"
+    """The subject is cut out by its true silhouette ("true"), or out of the compressed video by the product
+    ("own") or by a segmenter whose masks are given to the product ("teacher")."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +91,7 @@ class Case:
         return Track(pose.positions, pose.global_rotations)
 
 
-def filmed(spec: ClipSpec, view: View, packs: Path, frames: int, cache: Path) -> Case:
+def filmed(spec: ClipSpec, view: View, packs: Path, frames: int, cache: Path, cut: Cut | None = None) -> Case:
     """A case, from the cache where it was filmed before.
 
     Args:
@@ -96,25 +100,37 @@ def filmed(spec: ClipSpec, view: View, packs: Path, frames: int, cache: Path) ->
         packs: Folder of rig packs.
         frames: At most.
         cache: Folder, made when missing.
+        cut: The segmenter of "teacher" masks, which are kept as well, in a folder of images.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    seen_from = asdict(view)
-    if not seen_from.pop("own_masks"):
-        cut_out = film
-    else:
-        seen_from["masks"] = MASKS_VERSION
-        cut_out = film_and_find
-    said = json.dumps([VERSION, asdict(spec), seen_from, frames], sort_keys=True)
-    key = f"{spec.name.replace(' ', '_')}-{view.number}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+    key = _key(spec, view, frames)
     rig_path, film_path = cache / f"{key}.rig.npz", cache / f"{key}.film.npz"
     if not film_path.exists() or not rig_path.exists():
         subject = make_subject(spec, packs, frames)
         camera = place_camera(spec, subject, view)
-        clip = cut_out(spec, subject, camera)
+        if view.masks == "true":
+            clip = film(spec, subject, camera)
+        elif view.masks == "own":
+            clip = film_and_find(spec, subject, camera)
+        elif cut is not None:
+            # Whatever the product makes of them, the masks stay those of this film.
+            masks = cache / f"{_key(spec, replace(view, masks='true'), frames)}.{view.masks}"
+            clip = film_and_read(spec, subject, camera, masks, cut)
+        else:
+            raise ValueError(f"{view.masks} masks of {spec.name} need a segmenter")
         subject.rig.save(rig_path)
         _save(film_path, clip, subject.motion, camera)
     clip, motion, camera = _load(film_path)
     return Case(f"{spec.name}, {'abc'[view.number]}", spec.kind, Rig.load(rig_path), clip, motion, camera)
+
+
+def _key(spec: ClipSpec, view: View, frames: int) -> str:
+    seen_from = asdict(view)
+    masks = seen_from.pop("masks")
+    if masks != "true":
+        seen_from["masks"] = MASKS_VERSION if masks == "own" else [masks, MASKS_VERSION]
+    said = json.dumps([VERSION, asdict(spec), seen_from, frames], sort_keys=True)
+    return f"{spec.name.replace(' ', '_')}-{view.number}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
 def place_camera(spec: ClipSpec, subject: Subject, view: View) -> Camera:
@@ -157,14 +173,32 @@ def posed_vertices(subject: Subject) -> Array:
 
 def film_and_find(spec: ClipSpec, subject: Subject, camera: Camera) -> SubjectClip:
     """Every frame photographed, and the subject found and cut out by the product."""
+    with _compressed(spec, subject, camera) as path:
+        return _made(path, CaptureSettings(), partial(log_odds_of_likeness, subject.rig))
+
+
+def film_and_read(spec: ClipSpec, subject: Subject, camera: Camera, masks: Path, cut: Cut) -> SubjectClip:
+    """Every frame photographed, and the subject cut out by masks that the product is given, from a folder,
+    made by ``cut`` where they are missing."""
+    with _compressed(spec, subject, camera) as path:
+        write_masks(path, masks, cut)
+        return _made(path, CaptureSettings(mask=str(masks)), None)
+
+
+@contextmanager
+def _compressed(spec: ClipSpec, subject: Subject, camera: Camera) -> Iterator[Path]:
+    """The film as a video."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         write_video(
             path, (image for image, _ in photographs(spec, subject, camera)), frame_rate=round(FRAME_RATE)
         )
-        judge = partial(log_odds_of_likeness, subject.rig)
-        found = make_clip(path, CaptureSettings(), Path(folder), lambda *_: None, judge=judge).clip
-        return replace(found, color=np.array(found.color), mask=np.array(found.mask))
+        yield path
+
+
+def _made(path: Path, settings: CaptureSettings, judge: Judge | None) -> SubjectClip:
+    found = make_clip(path, settings, path.parent, lambda *_: None, judge=judge).clip
+    return replace(found, color=np.array(found.color), mask=np.array(found.mask))
 
 
 def photographs(spec: ClipSpec, subject: Subject, camera: Camera) -> list[tuple[Frame, Mask]]:

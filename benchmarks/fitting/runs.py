@@ -6,6 +6,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, combinations
 from pathlib import Path
 from time import perf_counter, process_time
@@ -41,6 +42,7 @@ from .figures import RIGHT_HEADING, Errors, body_turned, errors, headings_apart,
 from .filming import Case, filmed
 from .mask_overlap import mask_overlap
 from .pictures import draw
+from .teacher_masks import cut_by_teacher
 
 STAGES = ("start", "tracking", "full")
 MOST_PAIRS = 4
@@ -110,11 +112,14 @@ class Task:
     seed: int = 0
     stride: int = 1
     """On top of the condition's."""
+    teacher: Path | None = None
+    """Folder of its package; for conditions with its masks."""
 
 
 def run(task: Task) -> Outcome:
     """Film (or read) the case, capture and measure it."""
-    case = filmed(task.spec, task.condition.view(task.view), task.packs, task.frames, task.cache)
+    cut = None if task.teacher is None else partial(cut_by_teacher, task.teacher)
+    case = filmed(task.spec, task.condition.view(task.view), task.packs, task.frames, task.cache, cut)
     case = every(case, task.stride)
     return capture(case, task.condition, task.last_stage, seed=task.seed, pictures=task.pictures)
 

@@ -9,13 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from small_packs import small_pack
 
 from benchmarks.fit import main, parse
 from benchmarks.fitting import filming
 from benchmarks.fitting.ablations import ABLATIONS, REPLACED, without
 from benchmarks.fitting.clips import HALVES, ClipSpec, load_clips
-from benchmarks.fitting.conditions import BY_NAME, CONDITIONS, Condition, given, thicker, with_longer_limbs
+from benchmarks.fitting.conditions import (
+    BY_NAME,
+    CONDITIONS,
+    CUT_OUT,
+    Condition,
+    given,
+    thicker,
+    with_longer_limbs,
+)
 from benchmarks.fitting.figures import body_turned, errors, in_true_world
 from benchmarks.fitting.filming import Case, View, filmed
 from benchmarks.fitting.mask_overlap import mask_overlap
@@ -186,6 +195,34 @@ def test_other_views_show_what_they_say(case, folder, monkeypatch):
     assert turned == pytest.approx(115.0, abs=0.1)
 
 
+def test_masks_of_another_segmenter_are_paid_for_once_and_given_as_a_user_would(case, folder, monkeypatch):
+    asked = []
+
+    def all_red(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        asked.append(rgb.shape)
+        return np.where(rgb[..., 0] > 1.5 * rgb[..., 1], 160, 90).astype(np.uint8)
+
+    films = folder / "films"
+    view = BY_NAME["teacher mask"].view(0)
+    found = filmed(SPEC, view, folder, 6, films, all_red)
+    assert asked == [(480, 640, 3)] * 6
+    masks = sorted(films.glob("*.teacher/*"))
+    assert [path.name for path in masks] == [f"0000{k}.png" for k in range(6)]
+    assert found.clip.frame_count == 6
+    assert found.truth.local_rotations == pytest.approx(case.truth.local_rotations)
+    assert mask_overlap(found.clip, found) > 0.8, "the box is red, and nothing else is"
+    _, seen = given(found, BY_NAME["teacher mask"])
+    assert (seen.clip.mask == found.clip.mask).all(), "not worn again"
+    assert not BY_NAME["teacher mask"].looks_again, "a given mask is not made anew"
+    # The product would cut it out otherwise now: the masks that took long are still there.
+    monkeypatch.setattr(filming, "MASKS_VERSION", -1)
+    again = filmed(SPEC, view, folder, 6, films, all_red)
+    assert len(asked) == 6
+    assert (again.clip.mask == found.clip.mask).all()
+    with pytest.raises(ValueError, match="need a segmenter"):
+        filmed(SPEC, view, folder, 5, films)
+
+
 def test_the_overlap_of_masks_is_that_of_whole_frames(case):
     assert mask_overlap(case.clip, case) > 0.95
     half = case.clip.mask.copy()
@@ -194,6 +231,18 @@ def test_the_overlap_of_masks_is_that_of_whole_frames(case):
         mask[:, left + width // 2 :] = 0
     assert 0.3 < mask_overlap(replace(case.clip, mask=half), case) < 0.7
     assert mask_overlap(replace(case.clip, mask=np.zeros_like(half)), case) == 0.0
+
+
+def test_the_command_says_that_a_teacher_is_missing(tmp_path, capsys):
+    for given_anyway in ([], ["--teacher", str(tmp_path)]):
+        with pytest.raises(SystemExit):
+            parse(["--conditions", "teacher mask", *given_anyway])
+    said = capsys.readouterr().err
+    assert "teacher mask: this needs --teacher" in said
+    assert f"no teacher in {tmp_path}" in said
+    assert "teacher mask" not in {c.name for c in parse(["--conditions", "all"]).conditions}
+    (tmp_path / "resources.json").write_text("{}")
+    assert len(parse(["--conditions", "all", "--teacher", str(tmp_path)]).conditions) == len(CONDITIONS)
 
 
 def test_masks_are_worn_as_named_and_the_same_every_time(case):
@@ -213,7 +262,7 @@ def test_masks_are_worn_as_named_and_the_same_every_time(case):
 
 def test_conditions_give_no_more_than_they_say(case):
     assert len(BY_NAME) == len(CONDITIONS)
-    assert {c.mask for c in CONDITIONS} <= {*MASKS, "own"}
+    assert {c.mask for c in CONDITIONS} <= {*MASKS, *CUT_OUT}
     assert {c.without for c in CONDITIONS} <= set(ABLATIONS)
     _, seen = given(case, BY_NAME["grey rig"])
     assert (seen.rig.vertex_colors == 128).all()
