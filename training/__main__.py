@@ -16,6 +16,7 @@ COMMANDS = {
     "export": "export",
     "teach": "teacher",
     "mask": "train_mask",
+    "critic": "train_critic",
     "kinds": "body_kinds",
 }
 

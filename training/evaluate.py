@@ -11,11 +11,12 @@ import torch
 from mocapanything_addon.models.networks import Networks
 from mocapanything_addon.models.registry import DEFAULT_FOLDER
 
-from . import train_correspondence, train_decoder
+from . import train_correspondence, train_critic, train_decoder
 from .split import SIDES
 
 GROUPS = 100
 WINDOWS = 384
+CRITIC_FRAMES = 600
 
 
 def correspondence_figures(networks: Networks, packs: Path, side: str) -> dict[str, float]:
@@ -32,6 +33,14 @@ def decoder_figures(networks: Networks, packs: Path, side: str) -> dict[str, flo
     windows = train_decoder.fixed_windows(packs, side, WINDOWS, seed=11)
     figures = train_decoder.measure(networks.decoder, windows)
     networks.decoder.eval()
+    return figures
+
+
+def critic_figures(networks: Networks, packs: Path, side: str) -> dict[str, float]:
+    """Shares of pairs judged rightly, and mean surprise."""
+    frames = train_critic.fixed_frames(packs, side, CRITIC_FRAMES, seed=11)
+    figures = train_critic.measure(networks.critic.network, frames)
+    networks.critic.network.eval()
     return figures
 
 
@@ -57,6 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(table({side: correspondence_figures(networks, options.packs, side) for side in options.sides}))
     print()
     print(table({side: decoder_figures(networks, options.packs, side) for side in options.sides}))
+    print()
+    print(table({side: critic_figures(networks, options.packs, side) for side in options.sides}))
 
 
 if __name__ == "__main__":

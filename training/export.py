@@ -24,7 +24,7 @@ from mocapanything_addon.models.registry import (
 from .card import write_card
 from .loop import CHECKPOINT
 
-NETWORKS = ("correspondence", "decoder", "mask")
+NETWORKS = ("correspondence", "decoder", "critic", "mask")
 
 
 def main(arguments: list[str] | None = None) -> None:

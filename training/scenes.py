@@ -100,12 +100,16 @@ class SceneMaker:
 
     def group(self) -> Group:
         """A new group."""
+        return self.group_of(self.character())
+
+    def character(self) -> Character:
+        """A new variant of some character."""
         rng = self.rng
         names = sorted(self.families)
         weights = np.minimum(np.sqrt([len(self.families[name]) for name in names]), 2.5)
         family = self.families[names[rng.choice(len(names), p=weights / weights.sum())]]
         character = family[rng.integers(len(family))]
-        return self.group_of(character if self.easy else character.varied(rng))
+        return character if self.easy else character.varied(rng)
 
     def group_of(self, character: Character) -> Group:
         """A group of this very character."""
@@ -144,12 +148,12 @@ class SceneMaker:
         rotations, positions = character.pose(local)
         vertices = character.posed_vertices(rotations, positions)
         camera = random_camera(vertices, rng)
-        border = _cut_border(camera.project(vertices), rng) if rng.random() < 0.15 else None
-        window = _window(camera.project(vertices), border, IMAGE_SIZE, rng)
+        border = cut_border(camera.project(vertices), rng) if rng.random() < 0.15 else None
+        window = window_around(camera.project(vertices), border, IMAGE_SIZE, rng)
         fine = Crop(window.left, window.top, window.side, IMAGE_SIZE * SUPERSAMPLING)
         drawing = renderer.render(vertices, camera, fine)
         worn = coat if rng.random() < 0.5 else Coat.random(rng, 0.3)
-        color, mask = self._film(character, drawing, vertices, worn, border, fine)
+        color, mask = self.film(character, drawing, vertices, worn, border, fine)
 
         turn, shift = estimated_root(rng)
         guess = estimated_pose(character, local, rng)
@@ -175,7 +179,7 @@ class SceneMaker:
             "body_per_place": np.float32(0.5 * window.side * depth[0] / camera.focal),
         }
 
-    def _film(
+    def film(
         self,
         character: Character,
         drawing: Rendering,
@@ -209,7 +213,7 @@ class SceneMaker:
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         rng = self.rng
         camera = random_camera(character.vertices, rng, level=True)
-        window = _window(camera.project(character.vertices), None, VIEW_SIZE, None)
+        window = window_around(camera.project(character.vertices), None, VIEW_SIZE, None)
         colors = coat.paint(character.colors, character.vertices.astype(np.float32))
         drawing = renderer.render(
             character.vertices, camera, window, colors=colors, light=Light(ambient=0.6, diffuse=0.4)
@@ -246,7 +250,7 @@ def as_numbers(group: Group) -> dict[str, NDArray]:
     return {f.name: getattr(group, f.name) for f in fields(group)}
 
 
-def _cut_border(pixels: Array, rng: np.random.Generator) -> tuple[int, float]:
+def cut_border(pixels: Array, rng: np.random.Generator) -> tuple[int, float]:
     """An image border that cuts the subject: side (0 left, 1 top, 2 right, 3 bottom) and its pixel."""
     side = int(rng.integers(4))
     low, high = pixels[:, side % 2].min(), pixels[:, side % 2].max()
@@ -262,7 +266,7 @@ def _beyond(border: tuple[int, float], window: Crop) -> NDArray[np.bool_]:
     return np.broadcast_to(beyond[None, :] if side % 2 == 0 else beyond[:, None], (window.size, window.size))
 
 
-def _window(
+def window_around(
     pixels: Array, border: tuple[int, float] | None, size: int, rng: np.random.Generator | None
 ) -> Crop:
     """The window around what is seen of the subject, jittered as a worn mask would."""

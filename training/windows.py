@@ -21,11 +21,16 @@ from mocapanything_addon.models.reference import joint_features, sample_surface,
 from mocapanything_addon.models.skeleton_graph import hop_distances, relations
 
 from .character import Character, about_up
+from .linear_fit import linear_fit, told_by_pixels
 from .poses import random_pose
 from .scenes import random_camera
 from .split import is_procedural
 
 Array = NDArray[np.float64]
+LINEAR_SHARE = 0.65
+"""Of the windows, those whose estimate is that of a fit near its solution."""
+UNKNOWN_SHARE = 0.4
+"""Of the windows, those in which nothing but the estimate is known of the joints."""
 SURFACE_POINTS = 32
 GROUND_HEIGHT = 0.03
 GROUND_SPEED = 0.35
@@ -107,7 +112,10 @@ class WindowMaker:
         times, local, root = self._motion(character)
         rotations, positions = character.pose(local, root)
         camera = random_camera(positions.reshape(-1, 3), rng)
-        guess_local, guess_root = fit_estimate(character, local, root, camera.rotation, times, rng)
+        if rng.random() < LINEAR_SHARE:
+            guess_local, guess_root = linear_fit(character, local, root, camera, rng)
+        else:
+            guess_local, guess_root = failed_fit(character, local, root, camera.rotation, times, rng)
         guess_rotations, guess_positions = character.pose(guess_local, guess_root)
         residuals, confidence = self._seen(positions, guess_positions, camera.rotation, camera.position)
         motion = MotionInput(
@@ -118,6 +126,7 @@ class WindowMaker:
             positions=guess_positions,
             residuals=residuals,
             confidence=confidence,
+            told=told_by_pixels(character, guess_local, guess_root, camera, rng),
             camera_axes=camera.rotation,
             camera_position=camera.position,
         )
@@ -214,12 +223,12 @@ class WindowMaker:
         residuals = residuals + noise * sigma[..., None]
         confidence = confidence_of(sigma * np.exp(rng.normal(size=sigma.shape) * 0.3))
         hidden = (rng.random((1, joints)) < rng.uniform(0.0, 0.3)) | (rng.random(sigma.shape) < 0.05)
-        if rng.random() < 0.1:
-            hidden[:] = True  # the prior alone
+        if rng.random() < UNKNOWN_SHARE:
+            hidden[:] = True
         return residuals, np.where(hidden, 0.0, confidence)
 
 
-def fit_estimate(
+def failed_fit(
     character: Character,
     local: Array,
     root: Array,
@@ -227,9 +236,9 @@ def fit_estimate(
     times: Array,
     rng: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """What a fit to outlines and flow makes of a motion: local rotations and root positions (T, 3).
+    """What a fit that went astray makes of a motion: local rotations and root positions (T, 3).
 
-    Its errors as measured: a constant offset a bone, hidden limbs left at rest, twist held at zero,
+    A constant offset a bone, hidden limbs left at rest, twist held at zero,
     amplitudes too small, left and right exchanged, a root some degrees off and a depth some per cent off.
     """
     count = character.joint_count

@@ -48,10 +48,20 @@ REPLACED: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "lost limbs": ((sight, "find_lost_limbs", _nothing),),
 }
 """Module, name in it, and what stands there instead."""
-ABLATIONS = ("", *REPLACED, "expected pose", "average pose", "elevation", "contacts", "second look")
-"""The last five are left out by the run itself: the rest pose is expected, what the start search says of the
+ABLATIONS = (
+    "",
+    *REPLACED,
+    "expected pose",
+    "average pose",
+    "elevation",
+    "contacts",
+    "second look",
+    "critic",
+    "proposals",
+)
+"""The last seven are left out by the run itself: the rest pose is expected, what the start search says of the
 average pose is not used, the camera is not tilted, planted feet are not held, the subject is not cut out
-again."""
+again, no network judges poses, none proposes any."""
 
 
 @contextmanager

@@ -109,6 +109,10 @@ CONDITIONS = (
     Condition("networks", networks=True),
     Condition("networks, no other clips", networks=True, own_poses=False),
     Condition("networks, rig as filmed", networks=True, paint="own"),
+    Condition("networks, no other clips, without critic", networks=True, own_poses=False, without="critic"),
+    Condition("networks, own mask", networks=True, mask="own"),
+    Condition("critic alone", networks=True, without="proposals"),
+    Condition("critic alone, no other clips", networks=True, own_poses=False, without="proposals"),
     Condition("true average pose", bound="average pose"),
     Condition("true correspondences", bound="correspondences"),
 )

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain, combinations
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -43,6 +44,9 @@ from .filming import Case, filmed
 from .mask_overlap import mask_overlap
 from .pictures import draw
 from .teacher_masks import cut_by_teacher
+
+if TYPE_CHECKING:
+    from mocapanything_addon.models.networks import Networks
 
 STAGES = ("start", "tracking", "full")
 MOST_PAIRS = 4
@@ -150,6 +154,13 @@ def capture(
         clock = now
 
     problem = prepare(seen.rig, seen.clip, fov_degrees=seen.fov_degrees, seed=seed, camera=seen.camera)
+    networks = None
+    if condition.networks:
+        from mocapanything_addon.models.networks import Networks  # torch takes seconds to load
+
+        networks = Networks.load(device="cpu")
+        if condition.without != "critic":
+            problem = replace(problem, critic=networks.critic)
     problem = _told(problem, case, condition)
     # What the condition or a bound says of the expected pose must outlive the start search.
     keep = condition.without in ("average pose", "expected pose") or condition.bound == "average pose"
@@ -173,7 +184,7 @@ def capture(
             took("tracking")
             result["tracking"] = _errors(problem, found, case, truth, joints)
             if last_stage == "full":
-                problem, found = _full(problem, found, case, condition, tilts)
+                problem, found = _full(problem, found, case, condition, tilts, networks)
                 took("full")
                 result["full"] = _errors(problem, found, case, truth, joints)
         motion = found.motion
@@ -236,20 +247,24 @@ def _traded(problem: Problem, motion: Motion) -> Iterator[Motion]:
 
 
 def _full(
-    problem: Problem, found: Found, case: Case, condition: Condition, tilts: bool
+    problem: Problem,
+    found: Found,
+    case: Case,
+    condition: Condition,
+    tilts: bool,
+    networks: Networks | None,
 ) -> tuple[Problem, Found]:
     """As worker/pipeline.py goes on after the tracking."""
     problem, found = refine(problem, found, Quality.STANDARD, _quietly)
     if tilts:
         problem, found = tilt_camera(problem, found)
-    if condition.networks:
-        from mocapanything_addon.models.networks import Networks  # torch takes seconds to load
-        from mocapanything_addon.worker.proposals import propose
+    settled, found = settle(problem, found, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
+    if networks is None or condition.without == "proposals" or problem.expected.habits:
+        problem = settled
+    else:
+        from mocapanything_addon.worker.proposals import solve_as_proposed
 
-        pose = forward(problem.body.skeleton, found.motion)
-        networks = Networks.load(device="cpu")
-        problem = propose(networks, problem, case.clip, None, pose, _quietly).problem
-    problem, found = settle(problem, found, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
+        problem, found = solve_as_proposed(networks, problem, found, _quietly)
     if condition.without != "contacts":
         found, _ = hold_contacts(problem, found, _quietly)
     return problem, found

@@ -21,6 +21,10 @@ SEED = 5
 """All motions are judged by the same draw of points."""
 OUTLINE_SAMPLES = 300
 """More than for a step, because motions that differ little are told apart by it."""
+CRITIC_WEIGHT = 5.0
+"""Of the critic's logarithms of odds: outlines and flow count many points that err together."""
+GOOD_SCORE = 8.0
+"""Usual of a right pose, so that costs are seldom negative."""
 MISSING_SILHOUETTE = 200.0
 """Cost of a frame that shows the subject where the body has no outline at all."""
 
@@ -35,12 +39,21 @@ class ClipCost:
     """(T - 1,) between each frame and the next."""
     expected: NDArray[np.float64]
     """(T,) how far the pose is from the expected one."""
+    inside: NDArray[np.float64]
+    """(T,) less where the critic likes what is inside the outline; 0 without a critic."""
     overlap: NDArray[np.float64]
     """(T,) of the outlines, 0 to 1."""
 
     @property
     def total(self) -> float:
-        return float(self.silhouette.sum() + self.flow.sum() + self.expected.sum())
+        return float(sum(c.sum() for c in (self.silhouette, self.flow, self.expected, self.inside)))
+
+
+def _inside(problem: Problem, motion: Motion, first: int) -> NDArray[np.float64]:
+    if problem.critic is None:
+        return np.zeros(motion.frame_count)
+    frames = np.arange(first, first + motion.frame_count)
+    return CRITIC_WEIGHT * (GOOD_SCORE - problem.critic.scores(problem, frames, motion))
 
 
 def clip_cost(
@@ -76,7 +89,7 @@ def clip_cost(
             flow[t - 1] = _flow_cost(problem, state, before, sight, flow_weight, first)
         before = sight
     expected = problem.expected.costs(motion, body.skeleton.moving[1:])
-    return ClipCost(silhouette, flow, expected, overlap)
+    return ClipCost(silhouette, flow, expected, _inside(problem, motion, first), overlap)
 
 
 def frame_cost(problem: Problem, motion: Motion, frame: int) -> float:

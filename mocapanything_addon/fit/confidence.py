@@ -42,10 +42,7 @@ def joint_confidence(
 ) -> NDArray[np.float32]:
     """(T, J) probabilities.
 
-    In each frame the expected pose and the evidence each have a precision; one minus the ratio of the
-    standard deviations after and before the evidence is what the pixels contribute to a joint's rotation (the
-    posterior covariance of the linearised problem). Frames whose outline fits much worse than the
-    others' count less.
+    Frames whose outline fits much worse than the others' count less.
 
     Args:
         problem: The capture.
@@ -53,6 +50,34 @@ def joint_confidence(
         overlap: (T,) of the outlines.
         progress: Told after every frame.
     """
+    told, shown = _told_and_shown(problem, motion, progress)
+    result = calibrated(told, overlap, problem.frames.has_subject) * shown
+    if motion.frame_count > 2:
+        seen_frames = problem.frames.has_subject[:, None]
+        result = gaussian_filter1d(result, SMOOTHING, axis=0, mode="nearest") * seen_frames
+    return np.clip(np.nan_to_num(result), 0.0, 1.0).astype(np.float32)
+
+
+def told_by_pixels(problem: Problem, motion: Motion, progress: Progress) -> NDArray[np.float64]:
+    """(T, J) what the pixels add to a joint's rotation: 0 (nothing but what was expected) to 1.
+
+    In each frame the expected pose and the evidence each have a precision; one minus the ratio of the
+    standard deviations after and before the evidence is what the pixels contribute (the posterior covariance
+    of the linearised problem).
+
+    Args:
+        problem: The capture.
+        motion: T frames, as fitted.
+        progress: Told after every frame.
+    """
+    told, shown = _told_and_shown(problem, motion, progress)
+    return told * shown
+
+
+def _told_and_shown(
+    problem: Problem, motion: Motion, progress: Progress
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(T, J) what the pixels add, and the share of each bone's surface that nothing hides."""
     body = problem.body
     skeleton = body.skeleton
     count, moving = motion.frame_count, skeleton.moving
@@ -82,11 +107,7 @@ def joint_confidence(
         narrow = np.diagonal(np.linalg.inv(after + floor))[free].reshape(-1, 3).sum(1)
         result[t, moving] = 1.0 - np.sqrt(np.clip(narrow / wide, 0.0, 1.0))
     _inherit(problem, result)
-    result = calibrated(result, overlap, problem.frames.has_subject) * shown
-    if count > 2:
-        seen_frames = problem.frames.has_subject[:, None]
-        result = gaussian_filter1d(result, SMOOTHING, axis=0, mode="nearest") * seen_frames
-    return np.clip(np.nan_to_num(result), 0.0, 1.0).astype(np.float32)
+    return result, shown
 
 
 def calibrated(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..ik.camera import Camera
 from .body import Body
 from .clip import SubjectClip
+from .critic import Critic
 from .evidence.correspondence import Correspondences
 from .evidence.flow import FlowField
 from .expected_pose import ExpectedPose
@@ -43,6 +44,8 @@ class Problem:
     """Mean and standard deviation of how far an unknown camera looks down, radians."""
     upright_sigma: float = UPRIGHT_SIGMA
     """Radians that the body may lean; wide where the camera's tilt is unknown."""
+    critic: Critic | None = None
+    """Tells poses apart that look alike in outline; None where no network takes part."""
     samples: int = 250
     """Visible surface points a frame."""
     outline_samples: int = 100

@@ -27,8 +27,9 @@ EVIDENCE = (
     "colours",
     "goes ahead",
     "goes along its length",
+    "critic",
 )
-WEIGHTS = np.array([11.0, 29.0, -1.9, -4.8, -5.0, -1.0, -2.2, -4.3, 4.9, 2.7, 2.2])
+WEIGHTS = np.array([11.0, 29.0, -1.9, -4.8, -5.0, -1.0, -2.2, -4.3, 4.9, 2.7, 2.2, 1.2])
 """Of the evidence, natural logarithms of odds; fitted by logistic regression (docs/start-search.md)."""
 ODD_HEADING = 0.2
 """How much better (2 x overlap) a frame must be explained whose heading is unlike all the others'."""
@@ -122,7 +123,7 @@ def is_unsure(probability: float, overlap: float) -> bool:
 
 def _evidence(problem: Problem, cues: Cues, path_score: float, unsteady: float, h: Hypothesis) -> list[float]:
     ahead = cues.ahead(h, problem)
-    body = problem.body
+    body, critic = problem.body, problem.critic
     upright = float((h.pose.local_rotations[0, body.skeleton.root] @ body.up) @ body.up)
     return [
         path_score,
@@ -136,6 +137,7 @@ def _evidence(problem: Problem, cues: Cues, path_score: float, unsteady: float, 
         color_agreement(problem, h, cues.paint),
         ahead,
         ahead**2,
+        0.0 if critic is None else float(critic.scores(problem, np.array([h.frame]), h.pose)[0]),
     ]
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -77,16 +79,52 @@ def draw_estimate(
     Returns:
         (7, n, n): rest place (3), normal in camera axes (3), silhouette.
     """
+    image, _ = _drawn(renderer, [rest], vertices, camera, window)
+    return image
+
+
+def draw_candidate(
+    renderer: Renderer,
+    rest: NDArray[np.floating],
+    colors: NDArray[np.floating],
+    vertices: NDArray[np.floating],
+    camera: Camera,
+    window: Crop,
+) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
+    """Draw the rig as :func:`draw_estimate` does, and in its own colours without light.
+
+    Args:
+        colors: (V, 3) 0 to 1.
+
+    Returns:
+        (7, n, n) and (n, n, 3).
+    """
+    image, values = _drawn(renderer, [rest, colors], vertices, camera, window)
+    painted = np.zeros((window.size, window.size, 3), np.uint8)
+    painted[image[6] > 0] = 255.0 * values[:, 3:6]
+    return image, painted
+
+
+def _drawn(
+    renderer: Renderer,
+    tables: Sequence[NDArray[np.floating]],
+    vertices: NDArray[np.floating],
+    camera: Camera,
+    window: Crop,
+) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    """The image of :func:`draw_estimate`, and the tables (V, 3) each at the N pixels inside: (N, columns)."""
     drawing = renderer.render(vertices, camera, window)
     normals = vertex_normals(vertices, renderer.faces) @ camera.rotation.T
     inside = drawing.mask
     corners = renderer.faces[drawing.triangles[inside]]
     weights = drawing.barycentric[inside][:, :, None]
+    table = np.concatenate([*tables, normals], 1).astype(np.float32)
+    values = (table[corners] * weights).sum(1)
     image = np.zeros((7, window.size, window.size), np.float16)
-    image[:3, inside] = (rest[corners] * weights).sum(1).T
-    image[3:6, inside] = (normals[corners] * weights).sum(1).T
+    image[:3, inside] = values[:, :3].T
+    image[3:6, inside] = values[:, -3:].T
     image[6, inside] = 1.0
-    return image
+    return image, values
 
 
 def to_places(points: NDArray[np.floating], window: Crop) -> NDArray[np.float64]:

@@ -29,12 +29,16 @@ from .found_points import FoundPoints, corners_as_points
 from .images import cut_window, draw_estimate, from_places, mask_window, standardised_frame, to_places
 from .motion_decoder import WINDOW, DecodedMotion, MotionDecoder
 from .motion_features import MotionInput, confidence_of, frame_motion_features, joint_motion_features
+from .network_critic import NetworkCritic
+from .pose_critic import PoseCritic
 from .reference import reference_input, to_normalised
 from .registry import DEFAULT_FOLDER, WeightsEntry, load_network, read_manifest
 from .video_features import IMAGE_SIZE, PointEvidence
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
+USED = ("correspondence", "decoder", "critic")
+"""Of the weights; the mask network is loaded by whoever cuts out."""
 FRAMES_AT_ONCE = 16
 WINDOWS_AT_ONCE = 8
 MEAN_DISTANCE = float(np.sqrt(np.pi / 2.0))
@@ -55,11 +59,12 @@ class DecodedClip:
 
 
 class Networks:
-    """The three modules with their weights. Deterministic on a CPU.
+    """The learned modules with their weights. Deterministic on a CPU.
 
     Args:
         correspondence: Reference encoder and video features.
         decoder: Motion decoder.
+        critic: Pose critic.
         device: Where they are.
         entries: What was loaded, for the report.
     """
@@ -68,11 +73,13 @@ class Networks:
         self,
         correspondence: CorrespondenceNetwork,
         decoder: MotionDecoder,
+        critic: PoseCritic,
         device: torch.device,
         entries: tuple[WeightsEntry, ...] = (),
     ) -> None:
         self.correspondence = correspondence.eval()
         self.decoder = decoder.eval()
+        self.critic = NetworkCritic(critic, device)
         self.device = device
         self.entries = entries
 
@@ -89,17 +96,17 @@ class Networks:
         """
         chosen = _best_device() if device == "auto" else torch.device(device)
         entries = read_manifest(folder)
-        missing = {"correspondence", "decoder"} - set(entries)
+        missing = set(USED) - set(entries)
         if missing:
             raise CaptureError(
                 f"The list of weights in {folder} names no {' and no '.join(sorted(missing))} network.",
                 code="weights_damaged",
             )
-        correspondence = load_network(folder, entries["correspondence"], chosen)
-        decoder = load_network(folder, entries["decoder"], chosen)
+        correspondence, decoder, critic = (load_network(folder, entries[name], chosen) for name in USED)
         assert isinstance(correspondence, CorrespondenceNetwork)
         assert isinstance(decoder, MotionDecoder)
-        return cls(correspondence, decoder, chosen, (entries["correspondence"], entries["decoder"]))
+        assert isinstance(critic, PoseCritic)
+        return cls(correspondence, decoder, critic, chosen, tuple(entries[name] for name in USED))
 
     @torch.inference_mode()
     def encode(self, rig: Rig, views: ReferenceViews | None = None, mesh: FitMesh | None = None) -> Reference:
@@ -175,6 +182,7 @@ class Networks:
         camera: Camera,
         joint_points: Array,
         joint_sigma: Array,
+        told: Array,
         *,
         progress: Progress | None = None,
     ) -> DecodedClip:
@@ -189,9 +197,10 @@ class Networks:
             camera: Of the source image, armature space.
             joint_points: (T, J, 2) source pixels.
             joint_sigma: (T, J) their standard deviation, source pixels; infinite where nothing is known.
+            told: (T, J) what the pixels add to the estimate's rotations, 0 to 1 (fit/confidence.py).
             progress: Called with ("motion prior", done, total) after every few windows.
         """
-        motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma)
+        motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma, told)
         joints, frames = joint_motion_features(motion), frame_motion_features(motion)
         count, joint_count = joints.shape[:2]
         raw = np.zeros((count, joint_count, 3, 3))
@@ -295,7 +304,7 @@ def window_starts(count: int) -> list[int]:
 
 
 def _motion_input(
-    rig: Rig, times: Array, pose: Pose, camera: Camera, points: Array, sigma: Array
+    rig: Rig, times: Array, pose: Pose, camera: Camera, points: Array, sigma: Array, told: Array
 ) -> MotionInput:
     """Everything in normalised space."""
     turn, size = to_normalised(rig.up), rig.size
@@ -313,6 +322,7 @@ def _motion_input(
         positions=normalised(rig, pose.positions),
         residuals=residuals,
         confidence=np.where(known, confidence_of(np.where(known, sigma, 0.0) * per_pixel), 0.0),
+        told=told,
         camera_axes=camera.rotation @ turn.T,
         camera_position=normalised(rig, camera.position),
     )

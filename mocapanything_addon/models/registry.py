@@ -18,6 +18,7 @@ from ..jobs.errors import CaptureError
 from .correspondence_network import CorrespondenceNetwork
 from .mask_network import MaskNetwork
 from .motion_decoder import MotionDecoder
+from .pose_critic import PoseCritic
 
 MANIFEST = "weights.json"
 SCHEMA_VERSION = 1
@@ -25,6 +26,7 @@ DEFAULT_FOLDER = Path(__file__).resolve().parents[1] / "weights"
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "correspondence": CorrespondenceNetwork,
     "decoder": MotionDecoder,
+    "critic": PoseCritic,
     "mask": MaskNetwork,
 }
 REINSTALL = "Install the extension again."

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import AttentionBlock, key_padding_bias
+from .convolutions import Residual, convolution
 
 IMAGE_SIZE = 64
 MAP_SIZE = IMAGE_SIZE // 4
@@ -66,21 +67,17 @@ class VideoFeatures(nn.Module):
     ) -> None:
         super().__init__()
         first, half, quarter, eighth = widths
-        self.frame_stem = _convolution(FRAME_CHANNELS, first, 2)
+        self.frame_stem = convolution(FRAME_CHANNELS, first, 2)
         self.estimate_stem = nn.Sequential(
-            _convolution(ESTIMATE_CHANNELS, first, 2), _convolution(first, first)
+            convolution(ESTIMATE_CHANNELS, first, 2), convolution(first, first)
         )
-        self.merge = _convolution(2 * first, half)
-        self.down_quarter = nn.Sequential(
-            _convolution(half, quarter, 2), _Residual(quarter), _Residual(quarter)
-        )
-        self.down_eighth = nn.Sequential(
-            _convolution(quarter, eighth, 2), _Residual(eighth), _Residual(eighth)
-        )
+        self.merge = convolution(2 * first, half)
+        self.down_quarter = nn.Sequential(convolution(half, quarter, 2), Residual(quarter), Residual(quarter))
+        self.down_eighth = nn.Sequential(convolution(quarter, eighth, 2), Residual(eighth), Residual(eighth))
         self.up_quarter = nn.Conv2d(eighth, quarter, 1)
-        self.smooth_quarter = _Residual(quarter)
+        self.smooth_quarter = Residual(quarter)
         self.up_half = nn.Conv2d(quarter, half, 1)
-        self.smooth_half = _convolution(half, half)
+        self.smooth_half = convolution(half, half)
 
         seen = half + quarter
         self.query = nn.Linear(query_width, token_width)
@@ -165,24 +162,6 @@ class VideoFeatures(nn.Module):
         found = (margins * self.cells).sum(-1)
         variance = (margins * self.cells**2).sum(-1) - found**2
         return log_map, found, variance.clamp_min(1e-6).sqrt()
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = _convolution(width, width)
-        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
-        nn.init.zeros_(self.second[1].weight)  # type: ignore[arg-type]
-
-    def forward(self, image: Tensor) -> Tensor:
-        return functional.relu(image + self.second(self.first(image)))
-
-
-def _convolution(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
-    # Depthwise convolutions would save arithmetic but run about 40 times slower a FLOP on a CPU.
-    return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()
-    )
 
 
 def _sampled(half: Tensor, quarter: Tensor, places: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ from ..jobs.rig import Rig
 from ..jobs.settings import CaptureSettings, Quality
 from ..jobs.solution import Solution
 from .placement import place
-from .proposals import propose
+from .proposals import solve_as_proposed
 from .report import Footage, Likeness, Measurements, Network, RefusedError, Start, Subject
 from .residual_plot import FrameFigures, try_write_plot
 from .second_look import track_again
@@ -97,6 +97,8 @@ def run(
         clip, subjects = subject.clip, write_subjects(subject, job)
         warnings += subject.warnings
         problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
+        if networks is not None:
+            problem = replace(problem, critic=networks.critic)
         own = problem.body
         ranked = search_start(problem, settings.quality, progress)
         starts = write_starts(problem, ranked, job)
@@ -115,12 +117,11 @@ def run(
             problem, found = refine(problem, found, settings.quality, progress)
             # On its way a better track shows more of how the camera stands.
             problem, found = tilt_camera(problem, found)
-            if networks is not None:
-                pose = forward(problem.body.skeleton, found.motion)
-                proposals = propose(networks, problem, clip, job.load_views(), pose, progress)
-                log.info("networks: %.0f %% of the points are sure enough", 100 * proposals.used_share)
-                problem = proposals.problem
-            problem, found = settle(problem, found, progress, rounds=LAST_ROUNDS[settings.quality])
+            settled, found = settle(problem, found, progress, rounds=LAST_ROUNDS[settings.quality])
+            if networks is None or problem.expected.habits:
+                problem = settled
+            else:
+                problem, found = solve_as_proposed(networks, problem, found, progress)
             if settings.hold_contacts:
                 found, contacts = hold_contacts(problem, found, progress)
         result = conclude(problem, found, ranked, progress, verdict=verdict)

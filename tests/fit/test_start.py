@@ -18,7 +18,7 @@ from mocapanything_addon.fit.facing import facing
 from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.frames import Frames
 from mocapanything_addon.fit.heading_path import join_headings
-from mocapanything_addon.fit.hypothesis import Hypothesis, between, mirrored
+from mocapanything_addon.fit.hypothesis import Hypothesis, between, heading_of, mirrored
 from mocapanything_addon.fit.outlines import Outlines, likeness, normalised, variants
 from mocapanything_addon.fit.scene_motion import scene_places
 from mocapanything_addon.fit.start import in_world_of_best, is_uncertain, search_start, typical_frames
@@ -280,3 +280,33 @@ def test_broken_masks_are_not_searched_in() -> None:
     few = typical_frames(problem, 2)
     assert len(few) == 2
     assert few[0] < 4 < few[1]
+
+
+class Contrary:
+    """A critic that only likes bodies which face one way."""
+
+    def __init__(self, heading: float, degree: float) -> None:
+        self.heading, self.degree = heading, degree
+
+    def scores(self, problem, frames, motion):
+        up, root = problem.body.up, problem.body.skeleton.root
+        headings = [heading_of(up, turn) for turn in motion.local_rotations[:, root]]
+        near = np.array([between(heading, self.heading) < np.radians(40.0) for heading in headings])
+        return self.degree * near
+
+
+def test_a_critic_has_a_say_and_not_the_last_word() -> None:
+    rig = long_necked_rig()
+    camera = camera_at(np.radians(8.0))
+    clip = film(rig, standing(rig, np.radians([70.0, 70.0])), camera)
+    plain = prepare(rig, clip, camera=camera)
+    ranked = search_start(plain, Quality.FAST, silent)
+    rival = next(h for h in ranked if between(h.heading, ranked[0].heading) > np.radians(60.0))
+
+    def best(degree: float) -> Hypothesis:
+        return search_start(replace(plain, critic=Contrary(rival.heading, degree)), Quality.FAST, silent)[0]
+
+    doubted = best(2.0)
+    assert between(doubted.heading, ranked[0].heading) < np.radians(20.0)
+    assert doubted.probability < ranked[0].probability
+    assert between(best(100.0).heading, rival.heading) < np.radians(40.0)

@@ -23,6 +23,7 @@ from mocapanything_addon.jobs.errors import CancelledError, CaptureError
 from mocapanything_addon.models.correspondence_network import CorrespondenceNetwork
 from mocapanything_addon.models.motion_decoder import WINDOW, MotionDecoder
 from mocapanything_addon.models.networks import Networks, window_starts
+from mocapanything_addon.models.pose_critic import PoseCritic
 from mocapanything_addon.models.registry import DEFAULT_FOLDER
 from training.motion import forward_kinematics
 
@@ -33,7 +34,7 @@ SIZE = 96
 def networks() -> Networks:
     """Untrained: what is tested here is what goes round the networks."""
     torch.manual_seed(0)
-    modules = CorrespondenceNetwork(), MotionDecoder()
+    modules = CorrespondenceNetwork(), MotionDecoder(), PoseCritic()
     for module in modules:
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.05)
@@ -131,8 +132,9 @@ def test_decoding_gives_rotations_and_is_repeatable(networks):
     sigma = np.full(points.shape[:2], 3.0)
     sigma[:, 4] = np.inf
     points[:, 4] = np.nan
-    first = networks.decode(reference, times, pose, camera(), points, sigma)
-    second = networks.decode(reference, times, pose, camera(), points, sigma)
+    told = np.full(sigma.shape, 0.3)
+    first = networks.decode(reference, times, pose, camera(), points, sigma, told)
+    second = networks.decode(reference, times, pose, camera(), points, sigma, told)
     rotations = matrix_from_quaternion(first.prior.local_rotations)
     assert rotations.shape == (frames, rig.joint_count, 3, 3)
     assert np.allclose(rotations[:, rig.is_tail], np.eye(3))
@@ -149,7 +151,8 @@ def test_decoding_does_not_depend_on_place_size_or_up_axis(networks):
     times, view = np.arange(5) / 24.0, camera()
     points = view.project(pose.positions) + 3.0
     sigma = np.full(points.shape[:2], 4.0)
-    plain = networks.decode(networks.encode(rig), times, pose, view, points, sigma)
+    told = np.full(sigma.shape, 0.3)
+    plain = networks.decode(networks.encode(rig), times, pose, view, points, sigma, told)
     turn, scale, shift = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]]), 7.0, np.array([5.0, -2.0, 1.0])
 
     def moved(places: np.ndarray) -> np.ndarray:
@@ -165,7 +168,7 @@ def test_decoding_does_not_depend_on_place_size_or_up_axis(networks):
     axes = view.rotation @ turn.T
     other_view = view.moved(axes, scale * view.translation - axes @ shift)
     assert np.allclose(other_view.project(other_pose.positions), view.project(pose.positions))
-    other = networks.decode(networks.encode(other_rig), times, other_pose, other_view, points, sigma)
+    other = networks.decode(networks.encode(other_rig), times, other_pose, other_view, points, sigma, told)
     a = matrix_from_quaternion(plain.prior.local_rotations)
     b = matrix_from_quaternion(other.prior.local_rotations)
     assert np.allclose(turn @ a @ turn.T, b, atol=2e-3)
@@ -188,7 +191,13 @@ def test_short_clips(networks, frames):
     found = networks.correspond(reference, clip_of(networks, pose), pose, camera())
     joints = found.joint_count
     decoded = networks.decode(
-        reference, np.arange(frames) / 24.0, pose, camera(), found.places[:, :joints], found.sigma[:, :joints]
+        reference,
+        np.arange(frames) / 24.0,
+        pose,
+        camera(),
+        found.places[:, :joints],
+        found.sigma[:, :joints],
+        np.zeros((frames, joints)),
     )
     assert decoded.prior.local_rotations.shape == (frames, joints, 4)
 
@@ -215,7 +224,7 @@ def weights(tmp_path):
 
 def test_the_shipped_weights_are_those_listed_and_they_load():
     networks = Networks.load()
-    assert {e.name for e in networks.entries} == {"correspondence", "decoder"}
+    assert {e.name for e in networks.entries} == {"correspondence", "decoder", "critic"}
     for entry in networks.entries:
         content = (DEFAULT_FOLDER / entry.file).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry.sha256

@@ -15,6 +15,7 @@ from mocapanything_addon.models.mask_cutter import MaskCutter
 from mocapanything_addon.models.mask_network import MaskNetwork
 from mocapanything_addon.models.motion_decoder import MotionDecoder
 from mocapanything_addon.models.networks import Networks
+from mocapanything_addon.models.pose_critic import PoseCritic
 from mocapanything_addon.models.registry import read_manifest
 from training import export, train_correspondence, train_decoder
 from training.appearance import Backgrounds
@@ -99,7 +100,12 @@ def test_the_rate_runs_down_and_stays(tmp_path):
 
 def test_export_writes_what_the_facade_reads(tmp_path):
     torch.manual_seed(3)
-    networks = {"correspondence": CorrespondenceNetwork(), "decoder": MotionDecoder(), "mask": MaskNetwork()}
+    networks = {
+        "correspondence": CorrespondenceNetwork(),
+        "decoder": MotionDecoder(),
+        "critic": PoseCritic(),
+        "mask": MaskNetwork(),
+    }
     for name, network in networks.items():
         Trainer(network, tmp_path / name, Schedule(1e-3, 10)).save()
     output = tmp_path / "weights"
@@ -114,9 +120,13 @@ def test_export_writes_what_the_facade_reads(tmp_path):
 
 
 def test_one_network_is_exported_beside_the_others(tmp_path):
-    for name, network in (("correspondence", CorrespondenceNetwork()), ("decoder", MotionDecoder())):
+    for name, network in (
+        ("correspondence", CorrespondenceNetwork()),
+        ("decoder", MotionDecoder()),
+        ("critic", PoseCritic()),
+        ("mask", MaskNetwork()),
+    ):
         Trainer(network, tmp_path / name, Schedule(1e-3, 10)).save()
-    Trainer(MaskNetwork(), tmp_path / "mask", Schedule(1e-3, 10)).save()
     export.main(["--runs", str(tmp_path), "--output", str(tmp_path), "--no-figures"])
     before = read_manifest(tmp_path)
     torch.manual_seed(4)
