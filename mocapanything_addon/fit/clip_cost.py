@@ -25,6 +25,8 @@ CRITIC_WEIGHT = 5.0
 """Of the critic's logarithms of odds: outlines and flow count many points that err together."""
 GOOD_SCORE = 8.0
 """Usual of a right pose, so that costs are seldom negative."""
+FRAMES_AT_ONCE = 16
+"""That the critic is asked about: it answers in some tenths of a second."""
 MISSING_SILHOUETTE = 200.0
 """Cost of a frame that shows the subject where the body has no outline at all."""
 
@@ -47,13 +49,6 @@ class ClipCost:
     @property
     def total(self) -> float:
         return float(sum(c.sum() for c in (self.silhouette, self.flow, self.expected, self.inside)))
-
-
-def _inside(problem: Problem, motion: Motion, first: int) -> NDArray[np.float64]:
-    if problem.critic is None:
-        return np.zeros(motion.frame_count)
-    frames = np.arange(first, first + motion.frame_count)
-    return CRITIC_WEIGHT * (GOOD_SCORE - problem.critic.scores(problem, frames, motion))
 
 
 def clip_cost(
@@ -89,7 +84,15 @@ def clip_cost(
             flow[t - 1] = _flow_cost(problem, state, before, sight, flow_weight, first)
         before = sight
     expected = problem.expected.costs(motion, body.skeleton.moving[1:])
-    return ClipCost(silhouette, flow, expected, _inside(problem, motion, first), overlap)
+    inside = np.zeros(count)
+    if problem.critic is not None:
+        for t in range(0, count, FRAMES_AT_ONCE):
+            progress(stage, t, count)
+            part = motion[t : t + FRAMES_AT_ONCE]
+            frames = first + t + np.arange(part.frame_count)
+            scores = problem.critic.scores(problem, frames, part)
+            inside[t : t + FRAMES_AT_ONCE] = CRITIC_WEIGHT * (GOOD_SCORE - scores)
+    return ClipCost(silhouette, flow, expected, inside, overlap)
 
 
 def frame_cost(problem: Problem, motion: Motion, frame: int) -> float:

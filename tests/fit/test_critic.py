@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mocapanything_addon.fit import clip_cost as clip_cost_module
 from mocapanything_addon.fit.clip_cost import CRITIC_WEIGHT, clip_cost
 from mocapanything_addon.fit.combine import cheapest_mix
 from mocapanything_addon.fit.fit import prepare
@@ -63,6 +64,16 @@ def test_it_is_asked_about_the_frames_of_the_part(problem):
     critic = Likes(3)
     cost_of(replace(problem, critic=critic), bent(3)[2:5], first=2)
     assert critic.asked[0].tolist() == [2, 3, 4]
+
+
+def test_many_frames_are_asked_about_in_parts_that_can_be_cancelled(problem, monkeypatch):
+    monkeypatch.setattr(clip_cost_module, "FRAMES_AT_ONCE", 4)
+    critic, told = Likes(3), []
+    judged = replace(problem, critic=critic)
+    cost = clip_cost(judged, bent(3), lambda *a: told.append(a), stage="test", flow_weight=0.0)
+    assert [asked.tolist() for asked in critic.asked] == [[0, 1, 2, 3], [4, 5]]
+    assert len(told) == FRAMES + 2
+    assert cost.inside == pytest.approx(cost_of(replace(problem, critic=Likes(3)), bent(3)).inside)
 
 
 def test_between_motions_that_explain_the_outline_alike_it_decides(problem):
