@@ -19,6 +19,7 @@ from .appearance import Backgrounds
 from .batches import CorrespondenceBatch, stack_groups
 from .data import load_characters
 from .loop import Schedule, Trainer
+from .pool import Pool
 from .scenes import Group, SceneMaker
 
 GROUPS_PER_BATCH = 4
@@ -28,33 +29,6 @@ USES = 2
 """How often a group is seen on average before it is replaced."""
 CELL_BLUR = 0.09
 VALIDATION_GROUPS = 60
-
-
-class Pool:
-    """Groups made on the fly, each used a few times."""
-
-    def __init__(self, maker: SceneMaker, rng: np.random.Generator) -> None:
-        self.maker, self.rng = maker, rng
-        self.groups: list[Group] = []
-        self._next = 0
-        self._owed = 0.0
-
-    def batch(self) -> CorrespondenceBatch:
-        """The next training batch; makes as many new groups as are due."""
-        self._owed += GROUPS_PER_BATCH / USES
-        while self._owed >= 1.0 or len(self.groups) < GROUPS_PER_BATCH:
-            self._owed -= 1.0
-            self._add(self.maker.group())
-        chosen = self.rng.choice(len(self.groups), GROUPS_PER_BATCH, replace=False)
-        views = bool(self.rng.random() < 0.5)
-        return stack_groups([self.groups[i] for i in chosen], views=views, rng=self.rng)
-
-    def _add(self, group: Group) -> None:
-        if len(self.groups) < POOL:
-            self.groups.append(group)
-        else:
-            self.groups[self._next] = group
-            self._next = (self._next + 1) % POOL
 
 
 def predict(network: CorrespondenceNetwork, batch: CorrespondenceBatch) -> PointEvidence:
@@ -174,14 +148,16 @@ def main(arguments: list[str] | None = None) -> None:
     # A run that goes on must not see the same samples again.
     rng = np.random.default_rng([options.seed, trainer.step])
     characters = load_characters(options.packs, "train")
-    pool = Pool(SceneMaker(characters, rng, Backgrounds(rng, options.backgrounds)), rng)
+    maker = SceneMaker(characters, rng, Backgrounds(rng, options.backgrounds))
+    pool = Pool(lambda: [maker.group()], rng, size=POOL, uses=USES)
     validation = fixed_groups(options.packs, "validation", VALIDATION_GROUPS)
     print(
         f"{len(characters)} characters, {sum(p.numel() for p in network.parameters())} parameters", flush=True
     )
 
     def train_step() -> tuple[Tensor, dict[str, float]]:
-        batch = pool.batch()
+        views = bool(rng.random() < 0.5)
+        batch = stack_groups(pool.draw(GROUPS_PER_BATCH), views=views, rng=rng)
         return correspondence_loss(predict(network, batch), batch)  # type: ignore[arg-type]
 
     trainer.run(train_step, lambda: measure(trainer.average, validation), steps=options.steps)  # type: ignore[arg-type]

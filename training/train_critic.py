@@ -19,6 +19,7 @@ from mocapanything_addon.models.registry import DEFAULT_FOLDER
 from .appearance import Backgrounds
 from .data import load_characters
 from .loop import Schedule, Trainer
+from .pool import Pool
 from .rivals import CANDIDATES, RivalFrame, RivalMaker
 from .scenes import SceneMaker
 
@@ -29,33 +30,6 @@ POOL = 1500
 USES = 2
 VALIDATION_FRAMES = 300
 KINDS = ("twin", "exchanged", "turned")
-
-
-class Pool:
-    """Frames made on the fly, each used a few times."""
-
-    def __init__(self, maker: RivalMaker, rng: np.random.Generator) -> None:
-        self.maker, self.rng = maker, rng
-        self.frames: list[RivalFrame] = []
-        self._next = 0
-        self._owed = 0.0
-
-    def batch(self) -> list[RivalFrame]:
-        """The next batch; makes as many new frames as are due."""
-        self._owed += FRAMES_PER_BATCH / USES
-        while self._owed > 0.0 or len(self.frames) < FRAMES_PER_BATCH:
-            self._owed -= FRAMES_PER_CHARACTER
-            for frame in self.maker.frames(FRAMES_PER_CHARACTER):
-                self._add(frame)
-        chosen = self.rng.choice(len(self.frames), FRAMES_PER_BATCH, replace=False)
-        return [self.frames[i] for i in chosen]
-
-    def _add(self, frame: RivalFrame) -> None:
-        if len(self.frames) < POOL:
-            self.frames.append(frame)
-        else:
-            self.frames[self._next] = frame
-            self._next = (self._next + 1) % POOL
 
 
 def scores(network: PoseCritic, frames: list[RivalFrame]) -> Tensor:
@@ -149,14 +123,15 @@ def main(arguments: list[str] | None = None) -> None:
     # A run that goes on must not see the same samples again.
     rng = np.random.default_rng([options.seed, trainer.step])
     characters = load_characters(options.packs, "train")
-    pool = Pool(RivalMaker(SceneMaker(characters, rng, Backgrounds(rng, options.backgrounds))), rng)
+    maker = RivalMaker(SceneMaker(characters, rng, Backgrounds(rng, options.backgrounds)))
+    pool = Pool(lambda: maker.frames(FRAMES_PER_CHARACTER), rng, size=POOL, uses=USES)
     validation = fixed_frames(options.packs, "validation", VALIDATION_FRAMES)
     print(
         f"{len(characters)} characters, {sum(p.numel() for p in network.parameters())} parameters", flush=True
     )
 
     def train_step() -> tuple[Tensor, dict[str, float]]:
-        return critic_loss(scores(network, pool.batch()))
+        return critic_loss(scores(network, pool.draw(FRAMES_PER_BATCH)))
 
     trainer.run(train_step, lambda: measure(trainer.average, validation), steps=options.steps)  # type: ignore[arg-type]
 

@@ -21,6 +21,7 @@ from .data import load_characters
 from .loop import Schedule, Trainer
 from .mask_hints import HINTS, random_hint
 from .mask_scenes import MaskScene, MaskSceneMaker
+from .pool import Pool
 from .teacher import TaughtFrame, load_mask_split, taught_frames
 
 BATCH = 16
@@ -48,31 +49,10 @@ class MaskBatch:
     """(B, 1, n, n) 0 to 1."""
 
 
-class ScenePool:
-    """Scenes made on the fly, each used a few times with another hint, turned over and in another light."""
-
-    def __init__(self, maker: MaskSceneMaker, rng: np.random.Generator) -> None:
-        self.maker, self.rng = maker, rng
-        self.scenes: list[MaskScene] = []
-        self._next = 0
-        self._owed = 0.0
-
-    def batch(self) -> MaskBatch:
-        """The next training batch; makes as many new scenes as are due."""
-        self._owed += BATCH / USES
-        while self._owed >= 1.0 or len(self.scenes) < BATCH:
-            self._owed -= 1.0
-            self._add(self.maker.scene())
-        chosen = self.rng.choice(len(self.scenes), BATCH, replace=False)
-        hints = [random_hint(self.scenes[i], self.rng) for i in chosen]
-        return stack_scenes([self.scenes[i] for i in chosen], hints, self.rng)
-
-    def _add(self, scene: MaskScene) -> None:
-        if len(self.scenes) < POOL:
-            self.scenes.append(scene)
-        else:
-            self.scenes[self._next] = scene
-            self._next = (self._next + 1) % POOL
+def drawn_batch(pool: Pool[MaskScene], rng: np.random.Generator) -> MaskBatch:
+    """The next training batch: scenes with another hint each time, turned over and in another light."""
+    scenes = pool.draw(BATCH)
+    return stack_scenes(scenes, [random_hint(scene, rng) for scene in scenes], rng)
 
 
 def stack_scenes(
@@ -218,7 +198,7 @@ def main(arguments: list[str] | None = None) -> None:
     characters = load_characters(options.packs, "train")
     cut_outs = load_cut_outs(options.cut_outs) if options.cut_outs is not None else []
     maker = MaskSceneMaker(characters, taught, backdrops, rng, options.size, cut_outs=cut_outs)
-    pool = ScenePool(maker, rng)
+    pool = Pool(lambda: [maker.scene()], rng, size=POOL, uses=USES)
     held_out = load_taught(options.teacher, "held_out")
     drawn, real = fixed_scenes(options.packs, held_out, options.size, VALIDATION_SCENES)
     print(
@@ -228,7 +208,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
 
     def train_step() -> tuple[Tensor, dict[str, float]]:
-        batch = pool.batch()
+        batch = drawn_batch(pool, rng)
         return mask_loss(network(batch.image, batch.hint), batch.mask)
 
     trainer.run(

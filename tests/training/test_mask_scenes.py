@@ -13,9 +13,10 @@ from training.backdrops import Backdrops
 from training.character import Character
 from training.mask_hints import HINTS, random_hint
 from training.mask_scenes import MaskScene, MaskSceneMaker
+from training.pool import Pool
 from training.split import load_split
 from training.teacher import TaughtFrame, load_mask_split
-from training.train_mask import BATCH, ScenePool, mask_loss, overlap
+from training.train_mask import BATCH, drawn_batch, mask_loss, overlap
 
 SIZE = 96
 
@@ -96,7 +97,7 @@ def test_one_of_several_is_never_meant_without_a_hint(scenes):
 
 def test_batches_are_what_the_network_reads():
     maker = new_maker()
-    batch = ScenePool(maker, maker.rng).batch()
+    batch = drawn_batch(Pool(lambda: [maker.scene()], maker.rng, size=50, uses=2), maker.rng)
     assert batch.image.shape == (BATCH, 3, SIZE, SIZE)
     assert batch.hint.shape == batch.mask.shape == (BATCH, 1, SIZE, SIZE)
     assert 0.0 <= batch.mask.min() <= batch.mask.max() <= 1.0
