@@ -21,12 +21,6 @@ SEED = 5
 """All motions are judged by the same draw of points."""
 OUTLINE_SAMPLES = 300
 """More than for a step, because motions that differ little are told apart by it."""
-CRITIC_WEIGHT = 5.0
-"""Of the critic's logarithms of odds: outlines and flow count many points that err together."""
-GOOD_SCORE = 8.0
-"""Usual of a right pose, so that costs are seldom negative."""
-FRAMES_AT_ONCE = 16
-"""That the critic is asked about: it answers in some tenths of a second."""
 MISSING_SILHOUETTE = 200.0
 """Cost of a frame that shows the subject where the body has no outline at all."""
 
@@ -41,14 +35,12 @@ class ClipCost:
     """(T - 1,) between each frame and the next."""
     expected: NDArray[np.float64]
     """(T,) how far the pose is from the expected one."""
-    inside: NDArray[np.float64]
-    """(T,) less where the critic likes what is inside the outline; 0 without a critic."""
     overlap: NDArray[np.float64]
     """(T,) of the outlines, 0 to 1."""
 
     @property
     def total(self) -> float:
-        return float(sum(c.sum() for c in (self.silhouette, self.flow, self.expected, self.inside)))
+        return float(self.silhouette.sum() + self.flow.sum() + self.expected.sum())
 
 
 def clip_cost(
@@ -84,15 +76,7 @@ def clip_cost(
             flow[t - 1] = _flow_cost(problem, state, before, sight, flow_weight, first)
         before = sight
     expected = problem.expected.costs(motion, body.skeleton.moving[1:])
-    inside = np.zeros(count)
-    if problem.critic is not None:
-        for t in range(0, count, FRAMES_AT_ONCE):
-            progress(stage, t, count)
-            part = motion[t : t + FRAMES_AT_ONCE]
-            frames = first + t + np.arange(part.frame_count)
-            scores = problem.critic.scores(problem, frames, part)
-            inside[t : t + FRAMES_AT_ONCE] = CRITIC_WEIGHT * (GOOD_SCORE - scores)
-    return ClipCost(silhouette, flow, expected, inside, overlap)
+    return ClipCost(silhouette, flow, expected, overlap)
 
 
 def frame_cost(problem: Problem, motion: Motion, frame: int) -> float:

@@ -31,7 +31,7 @@ def cheapest_mix(body: Body, motions: Sequence[Motion], costs: Sequence[ClipCost
         costs: How well each explains the clip.
     """
     path = cheapest_path(
-        np.stack([c.silhouette + c.expected + c.inside for c in costs]),
+        np.stack([c.silhouette + c.expected for c in costs]),
         np.stack([c.flow for c in costs]),
         np.stack([[jump_cost(body, a, b) for b in motions] for a in motions]),
     )

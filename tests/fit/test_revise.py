@@ -103,7 +103,7 @@ def test_long_stretches_are_taken_in_pieces() -> None:
     silhouette[[3, 5, 6]] = 90.0
     silhouette[100:190] = 120.0
     silhouette[30] = 500.0  # a single frame is no stretch
-    cost = ClipCost(silhouette, np.zeros(199), np.zeros(200), np.zeros(200), np.ones(200))
+    cost = ClipCost(silhouette, np.zeros(199), np.zeros(200), np.ones(200))
     assert costly_stretches(cost) == [(2, 8), (99, 139), (139, 179), (179, 191)]
 
 
