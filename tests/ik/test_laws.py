@@ -196,7 +196,7 @@ def test_where_the_character_goes_does_not_matter(seed: int) -> None:
     second = solve_clip(skeleton, Target(positions=positions @ turn.T + shift), 24, SETTINGS)
     away = np.linalg.norm(first.positions @ turn.T + shift - second.positions, axis=-1)
     # The root is pulled, faintly, to its rest orientation.
-    assert away.max() < 3e-3 * skeleton.size
+    assert away.max() < 5e-3 * skeleton.size
 
 
 @given(seed=seeds)
