@@ -40,3 +40,8 @@ class Crop:
         return np.array(
             [[k, 0.0, (0.5 - self.left) * k - 0.5], [0.0, k, (0.5 - self.top) * k - 0.5]],
         )
+
+    def affine_to(self, other: Crop) -> NDArray[np.float64]:
+        """(2, 3) matrix that takes this crop's pixels to those of another crop of the same image."""
+        k = other.scale / self.scale
+        return np.column_stack([k * np.eye(2), other.to_crop(self.to_image(np.zeros(2)))])

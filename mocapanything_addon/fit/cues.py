@@ -105,11 +105,9 @@ def color_agreement(problem: Problem, hypothesis: Hypothesis, paint: NDArray[np.
     both = drawn.mask & frames.mask(t, level)
     if drawn.color is None or int(both.sum()) < FEWEST_PIXELS:
         return 0.0
-    source = frames.clip.crops[t]
-    to_image = np.vstack([source.affine_from_image(), [0.0, 0.0, 1.0]])
-    matrix = np.vstack([crop.affine_from_image(), [0.0, 0.0, 1.0]]) @ np.linalg.inv(to_image)
+    matrix = frames.clip.crops[t].affine_to(crop)
     color = np.ascontiguousarray(frames.clip.color[t])
-    filmed = np.asarray(cv2.warpAffine(color, matrix[:2].astype(np.float64), (crop.size, crop.size)))
+    filmed = np.asarray(cv2.warpAffine(color, matrix, (crop.size, crop.size)))
     # Blurred: a pose that is only nearly right puts every patch a little beside its place.
     a, b = (cv2.GaussianBlur(image, (0, 0), 2.0)[both].astype(float) for image in (filmed, drawn.color))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)

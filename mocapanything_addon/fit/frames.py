@@ -200,15 +200,13 @@ class Frames:
 
     def _resample(self, image: NDArray[np.uint8], frame: int, crop: Crop, border: int) -> NDArray[np.uint8]:
         """Clip crop -> any window. Shrinking averages, so that thin parts do not fall between pixels."""
-        source = self.clip.crops[frame]
-        to_image = np.vstack([source.affine_from_image(), [0.0, 0.0, 1.0]])
-        matrix = np.vstack([crop.affine_from_image(), [0.0, 0.0, 1.0]]) @ np.linalg.inv(to_image)
+        matrix = self.clip.crops[frame].affine_to(crop)
         shrink = 1.0 / max(matrix[0, 0], 1e-9)
         if shrink > 1.5:
             image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 * shrink), np.uint8)
         resampled = cv2.warpAffine(
             np.ascontiguousarray(image),
-            np.asarray(matrix[:2], np.float64),
+            matrix,
             (crop.size, crop.size),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,

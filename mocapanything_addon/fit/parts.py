@@ -32,11 +32,9 @@ class PartMap:
 
     def within(self, crop: Crop) -> NDArray[np.int16]:
         """The same in another window of the image."""
-        to_image = np.linalg.inv(np.vstack([self.crop.affine_from_image(), [0.0, 0.0, 1.0]]))
-        matrix = np.vstack([crop.affine_from_image(), [0.0, 0.0, 1.0]]) @ to_image
         moved = cv2.warpAffine(
             self.joints,
-            np.asarray(matrix[:2], np.float64),
+            self.crop.affine_to(crop),
             (crop.size, crop.size),
             flags=cv2.INTER_NEAREST,
             borderMode=cv2.BORDER_CONSTANT,

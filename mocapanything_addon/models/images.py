@@ -41,11 +41,11 @@ def cut_window(image: NDArray[np.uint8], crop: Crop, window: Crop) -> NDArray[np
         smaller = max(1, round(image.shape[0] * shrink * 1.5))
         image = np.asarray(cv2.resize(image, (smaller, smaller), interpolation=cv2.INTER_AREA), np.uint8)
         crop = Crop(crop.left, crop.top, crop.side, smaller)
-    to_crop = np.vstack([crop.affine_from_image(), [0.0, 0.0, 1.0]])
-    to_window = np.vstack([window.affine_from_image(), [0.0, 0.0, 1.0]])
-    matrix = np.asarray(to_window @ np.linalg.inv(to_crop), np.float64)[:2]
     cut = cv2.warpAffine(
-        np.ascontiguousarray(image), matrix, (window.size, window.size), flags=cv2.INTER_LINEAR
+        np.ascontiguousarray(image),
+        crop.affine_to(window),
+        (window.size, window.size),
+        flags=cv2.INTER_LINEAR,
     )
     return np.asarray(cut, np.uint8)
 

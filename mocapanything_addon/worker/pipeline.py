@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
 LAST_ROUNDS = {Quality.STANDARD: 5, Quality.BEST: 15}
-"""Of the solve that follows the networks."""
+"""Of settling."""
 LIMIT_TOLERANCE = 1e-6
 """Radians: rounding, not a violation."""
 

@@ -23,7 +23,7 @@ MARKED = 0.25
 def hidden_share(clip: SubjectClip) -> NDArray[np.float64]:
     """(T,) share of the subject, 0 to 1, before which something stands; 1 in frames in which it is hidden
     altogether. NaN where that is not known: it is out of view, not found, or cut off by the image border."""
-    area = np.array([_area(clip, t) for t in range(clip.frame_count)])
+    area = seen_areas(clip)
     seen, cut = area > 0.0, np.asarray(clip.cut_off, bool).any(axis=1)
     stops = np.array([clip.stops_at_something(t) for t in range(clip.frame_count)])
     share = np.where(seen & ~cut, 0.0, np.nan)
@@ -60,9 +60,10 @@ def hidden_words(share: NDArray[np.float64]) -> str | None:
     )
 
 
-def _area(clip: SubjectClip, frame: int) -> float:
-    """Source pixels squared of the subject."""
-    return float(np.count_nonzero(clip.mask[frame] > 127)) / clip.crops[frame].scale ** 2
+def seen_areas(clip: SubjectClip) -> NDArray[np.float64]:
+    """(T,) source pixels squared of the subject."""
+    pairs = zip(clip.mask, clip.crops, strict=True)
+    return np.array([np.count_nonzero(np.asarray(mask) > 127) / crop.scale**2 for mask, crop in pairs])
 
 
 def _medians(frames: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:

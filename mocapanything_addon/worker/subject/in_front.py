@@ -22,6 +22,7 @@ from ...fit.clip import SubjectClip
 from ...fit.crop import Crop
 from .carry import grey
 from .frame_store import FrameStore
+from .hidden_share import seen_areas
 from .window import inside_image
 
 SIZE = 64.0
@@ -90,7 +91,7 @@ class SceneMap:
     @classmethod
     def of(cls, clip: SubjectClip) -> SceneMap | None:
         """None where there is no subject."""
-        areas = _areas(clip)
+        areas = seen_areas(clip)
         if not areas.any():
             return None
         low = np.min([[c.left, c.top] for c in clip.crops], axis=0)
@@ -103,16 +104,15 @@ class SceneMap:
     def place(self, mask: Mask, crop: Crop) -> Mask:
         """(m, m) a mask (n, n) of a window."""
         shape = self.window.size, self.window.size
-        return cv2.warpAffine(mask.astype(np.uint8) * 255, self._from(crop), shape) > 127
+        return cv2.warpAffine(mask.astype(np.uint8) * 255, crop.affine_to(self.window), shape) > 127
 
     def cut(self, mask: Mask, crop: Crop) -> Mask:
         """(n, n) the window of a mask (m, m)."""
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         shape = crop.size, crop.size
-        return cv2.warpAffine(mask.astype(np.uint8) * 255, self._from(crop), shape, flags=flags) > 127
-
-    def _from(self, crop: Crop) -> Array:
-        return _between(crop, self.window)
+        return (
+            cv2.warpAffine(mask.astype(np.uint8) * 255, crop.affine_to(self.window), shape, flags=flags) > 127
+        )
 
 
 def places_not_reached(clip: SubjectClip, scene: SceneMap, tick: Callable[[], None]) -> Mask:
@@ -181,7 +181,7 @@ def _next(frame: int, step: int, motion: Array, last: int, far: float) -> int | 
 def _motion(clip: SubjectClip, tick: Callable[[], None]) -> Array:
     """(T, 2) how far the subject goes from each frame to the next, source pixels. Where little or nothing is
     seen of it, as in the frames around: what stands in front drags the flow along."""
-    areas = _areas(clip)
+    areas = seen_areas(clip)
     enough = areas > ENOUGH * np.quantile(areas[areas > 0.0], USUAL)
     frames = [t for t in range(clip.frame_count - 1) if enough[t] and enough[t + 1]]
     if not frames:
@@ -203,7 +203,7 @@ def _step(clip: SubjectClip, frame: int) -> Array:
         for t in (frame, frame + 1)
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    after = cv2.warpAffine(after, _between(here, there), side, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    after = cv2.warpAffine(after, here.affine_to(there), side, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     flow = search.calc(before, after, np.zeros((*side, 2), np.float32))
     depth = cv2.resize(_distance_to(np.asarray(clip.mask[frame]) <= 127), side)
@@ -221,18 +221,6 @@ def _in_view(clip: SubjectClip, frame: int, scene: SceneMap) -> Mask:
     to_frame = None if clip.to_frame is None else clip.to_frame[frame]
     crop = clip.crops[frame]
     return scene.place(inside_image(crop, clip.width, clip.height, to_frame), crop)
-
-
-def _between(first: Crop, second: Crop) -> Array:
-    """(2, 3) from one window's pixels to another's."""
-    a, b = (np.vstack([c.affine_from_image(), [0.0, 0.0, 1.0]]) for c in (first, second))
-    return np.asarray((b @ np.linalg.inv(a))[:2], np.float64)
-
-
-def _areas(clip: SubjectClip) -> Array:
-    """(T,) of the subject, source pixels squared."""
-    pairs = zip(clip.mask, clip.crops, strict=True)
-    return np.array([np.count_nonzero(np.asarray(mask) > 127) / crop.scale**2 for mask, crop in pairs])
 
 
 def _distance_to(mask: Mask) -> NDArray[np.float32]:
