@@ -26,7 +26,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
 
 from training.pack import pack_names  # noqa: E402
 
-from .fitting.clips import HALVES, load_clips  # noqa: E402
+from .fitting.clips import HALVES, UNSEEN, load_clips  # noqa: E402
 from .fitting.conditions import BY_NAME, CONDITIONS, MAIN  # noqa: E402
 from .fitting.runs import STAGES, Outcome, Task, run  # noqa: E402
 from .fitting.tables import clip_table, main_table, start_table, summary  # noqa: E402
@@ -106,7 +106,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", default="full", help="how far: start, tracking or full (with those before)")
-    parser.add_argument("--half", default="report", choices=(*HALVES, "all"), help="of clips.json")
+    parser.add_argument("--half", default="report", choices=(*HALVES, UNSEEN, "all"), help="of clips.json")
     parser.add_argument("--clips", default="", help="names out of clips.json; default all of the half")
     parser.add_argument(
         "--conditions",

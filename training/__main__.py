@@ -12,6 +12,7 @@ COMMANDS = {
     "creatures": "creatures",
     "correspondence": "train_correspondence",
     "decoder": "train_decoder",
+    "ablate": "ablate",
     "evaluate": "evaluate",
     "export": "export",
     "teach": "teacher",

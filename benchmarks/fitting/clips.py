@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which clips are filmed, in two halves: settings are fixed on one and reported on the other (clips.json)."""
+"""Which clips are filmed (clips.json), in two halves: settings are fixed on one and reported on the other.
+
+A third list holds more clips of families that no network has trained on, for benchmarks.accuracy.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 CLIPS_FILE = Path(__file__).with_name("clips.json")
 HALVES = ("tune", "report")
+UNSEEN = "unseen"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class ClipSpec:
 
 
 def load_clips(half: str, path: Path = CLIPS_FILE) -> list[ClipSpec]:
-    """The clips of one half, or of both for "all"."""
+    """The clips of one list, or of both halves for "all"."""
     listed = json.loads(path.read_text(encoding="utf-8"))
-    return [ClipSpec(**entry) for name in HALVES if half in (name, "all") for entry in listed[name]]
+    names = HALVES if half == "all" else (half,)
+    return [ClipSpec(**entry) for name in names for entry in listed[name]]

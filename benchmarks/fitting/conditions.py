@@ -15,6 +15,7 @@ from mocapanything_addon.ik.camera import Camera
 from mocapanything_addon.ik.mirror import mirror_pairs
 from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.jobs.rig import Rig
+from mocapanything_addon.jobs.settings import Quality
 
 from .filming import Case, View
 from .masks import MASKS
@@ -53,6 +54,7 @@ class Condition:
     without: str = ""
     """One of ablations.ABLATIONS."""
     networks: bool = False
+    quality: Quality = Quality.STANDARD
     bound: str = ""
     """Told to the fit from the truth: "average pose" or "correspondences"."""
 
@@ -111,6 +113,8 @@ CONDITIONS = (
     Condition("networks, rig as filmed", networks=True, paint="own"),
     Condition("networks, no other clips, without critic", networks=True, own_poses=False, without="critic"),
     Condition("networks, own mask", networks=True, mask="own"),
+    Condition("networks, own mask, no other clips", networks=True, mask="own", own_poses=False),
+    Condition("networks, no other clips, best quality", networks=True, own_poses=False, quality=Quality.BEST),
     Condition("critic alone", networks=True, without="proposals"),
     Condition("critic alone, no other clips", networks=True, own_poses=False, without="proposals"),
     Condition("true average pose", bound="average pose"),
@@ -178,11 +182,7 @@ def _without_poses(rig: Rig) -> Rig:
 def with_longer_limbs(rig: Rig, factor: float) -> Rig:
     """The rig with the bones of its limbs, necks and tails ``factor`` times as long; its skin goes along."""
     count = rig.joint_count
-    own = np.zeros(count)
-    np.add.at(own, rig.skin_joints, rig.skin_weights)
-    for joint in range(count - 1, 0, -1):
-        own[rig.parents[joint]] += own[joint]
-    is_limb = own < LIMB_SHARE * own[0]
+    is_limb = limb_joints(rig)
     rest = rig.rest_positions.copy()
     for joint in range(1, count):
         parent = rig.parents[joint]
@@ -190,6 +190,15 @@ def with_longer_limbs(rig: Rig, factor: float) -> Rig:
         rest[joint] = rest[parent] + stretch * (rig.rest_positions[joint] - rig.rest_positions[parent])
     moved = np.einsum("vk,vkd->vd", rig.skin_weights, (rest - rig.rest_positions)[rig.skin_joints])
     return replace(rig, rest_positions=rest, vertices=(rig.vertices + moved).astype(np.float32))
+
+
+def limb_joints(rig: Rig) -> NDArray[np.bool_]:
+    """(J,) joints that turn limbs, necks and tails."""
+    own = np.zeros(rig.joint_count)
+    np.add.at(own, rig.skin_joints, rig.skin_weights)
+    for joint in range(rig.joint_count - 1, 0, -1):
+        own[rig.parents[joint]] += own[joint]
+    return own < LIMB_SHARE * own[0]
 
 
 def thicker(rig: Rig, factor: float) -> Rig:

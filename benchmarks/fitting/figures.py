@@ -35,14 +35,31 @@ class Errors:
     """Mean distance of the root joint from its true place."""
     heading: float
     """Median over frames of how far the root is turned about the vertical against the truth."""
+    limbs_2d: float
+    """Mean distance in the image between where limbs' joints are seen and where they should be, per cent of
+    the body's size there; NaN without limbs."""
+    skeletons: float
+    """CD-Skeleton."""
     overlap: float = float("nan")
     """Of the outlines."""
 
 
-def errors(found: Track, truth: Track, joints: Joints, overlap: float = float("nan")) -> Errors:
-    """Both tracks in the true world."""
-    figures = measure(found, truth, joints)
-    away = np.linalg.norm(found.positions[:, 0] - truth.positions[:, 0], axis=-1)
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a capture is compared with."""
+
+    track: Track
+    joints: Joints
+    camera: Camera
+    limbs: NDArray[np.bool_]
+    """(J,) joints of limbs, necks and tails."""
+
+
+def errors(found: Track, truth: Truth, overlap: float = float("nan")) -> Errors:
+    """Of a track in the true world."""
+    true, joints = truth.track, truth.joints
+    figures = measure(found, true, joints)
+    away = np.linalg.norm(found.positions[:, 0] - true.positions[:, 0], axis=-1)
     return Errors(
         mpjpe=figures.mpjpe,
         yaw_aligned=figures.yaw_aligned_mpjpe,
@@ -51,10 +68,21 @@ def errors(found: Track, truth: Track, joints: Joints, overlap: float = float("n
         correlation=figures.motion_correlation,
         root=100.0 * float(away.mean()) / joints.size,
         heading=float(
-            np.median(headings_apart(found.global_rotations[:, 0], truth.global_rotations[:, 0], joints.up))
+            np.median(headings_apart(found.global_rotations[:, 0], true.global_rotations[:, 0], joints.up))
         ),
+        limbs_2d=_apart_in_image(found, truth),
+        skeletons=figures.cd_skeleton,
         overlap=overlap,
     )
+
+
+def _apart_in_image(found: Track, truth: Truth) -> float:
+    if not truth.limbs.any():
+        return float("nan")
+    here, there = (truth.camera.project(t.positions[:, truth.limbs]) for t in (found, truth.track))
+    depth = truth.camera.to_camera(truth.track.positions[:, :1])[..., 2]
+    body = truth.camera.focal * truth.joints.size / depth
+    return 100.0 * float((np.linalg.norm(here - there, axis=-1) / body).mean())
 
 
 def turned_about(up: Array, rotations: Array) -> Array:

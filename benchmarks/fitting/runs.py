@@ -13,6 +13,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mocapanything_addon.fit.confidence import joint_confidence
 from mocapanything_addon.fit.contacts import hold_contacts
@@ -38,8 +39,17 @@ from samples.metrics import Joints, Track, constant_floor, rest_floor
 
 from .ablations import without
 from .clips import ClipSpec
-from .conditions import Condition, every, given
-from .figures import RIGHT_HEADING, Errors, body_turned, errors, headings_apart, in_true_world, turned_about
+from .conditions import Condition, every, given, limb_joints
+from .figures import (
+    RIGHT_HEADING,
+    Errors,
+    Truth,
+    body_turned,
+    errors,
+    headings_apart,
+    in_true_world,
+    turned_about,
+)
 from .filming import Case, filmed
 from .mask_overlap import mask_overlap
 from .pictures import draw
@@ -97,6 +107,8 @@ class Outcome:
     """Mean that the product says of all moving bones and frames: how many are within NEAR_TRUTH."""
     near_truth: float = float("nan")
     """How many are."""
+    reliability: tuple[tuple[int, float, int], ...] = ()
+    """See :func:`reliability`."""
     mask_overlap: float = float("nan")
     """Mean IoU of the masks that the last stage went by with the true ones."""
 
@@ -142,7 +154,7 @@ def capture(
     """
     as_filmed = every(case, condition.stride)
     case, seen = given(case, condition)
-    truth, joints = case.track, Joints.of_rig(case.rig)
+    truth = truth_of(case)
     frames = case.clip.frame_count
     began, clock = perf_counter(), process_time()
     seconds: dict[str, float] = {}
@@ -165,35 +177,32 @@ def capture(
     # What the condition or a bound says of the expected pose must outlive the start search.
     keep = condition.without in ("average pose", "expected pose") or condition.bound == "average pose"
     known = given_start(problem, case, condition.start)
-    problem, ranked = find_start(problem, Quality.STANDARD, _quietly, given=known, keep_expected=keep)
+    problem, ranked = find_start(problem, condition.quality, _quietly, given=known, keep_expected=keep)
     took("start")
-    figures = {"rest": rest_floor(truth, joints), "constant": constant_floor(truth, joints)}
-    result = {name: errors(track, truth, joints) for name, track in figures.items()}
+    result = floors(truth)
     motion = _held(ranked[0], frames)
-    result["start"] = errors(_track(problem, motion, case), truth, joints, ranked[0].overlap)
+    result["start"] = errors(_track(problem, motion, case), truth, ranked[0].overlap)
     search = start_figures(problem, ranked, case)
     if last_stage != "start":
         # A mean told from the truth is not replaced by the clip's own.
         with without(condition.without or "own mean" * (condition.bound == "average pose")):
             tilts = seen.camera is None and condition.without != "elevation"
-            found = track_starts(problem, ranked, Quality.STANDARD, _quietly)
+            found = track_starts(problem, ranked, condition.quality, _quietly)
             if condition.looks_again:
-                problem, found = _look_again(problem, found, ranked)
+                problem, found = _look_again(problem, found, ranked, condition.quality)
             if tilts:
                 problem, found = tilt_camera(problem, found)
             took("tracking")
-            result["tracking"] = _errors(problem, found, case, truth, joints)
+            result["tracking"] = _errors(problem, found, case, truth)
             if last_stage == "full":
                 problem, found = _full(problem, found, case, condition, tilts, networks)
                 took("full")
-                result["full"] = _errors(problem, found, case, truth, joints)
+                result["full"] = _errors(problem, found, case, truth)
         motion = found.motion
     wall = (perf_counter() - began) / frames
-    sure = near = float("nan")
-    if last_stage == "full":
-        sure, near = _confidence(problem, found, case)
+    sure, near = _confidence(problem, found, case) if last_stage == "full" else (np.zeros(0), np.zeros(0))
     traded = min(
-        (errors(_track(problem, m, case), truth, joints).mpjpe for m in _traded(problem, motion)),
+        (errors(_track(problem, m, case), truth).mpjpe for m in _traded(problem, motion)),
         default=float("nan"),
     )
     if pictures is not None:
@@ -208,32 +217,62 @@ def capture(
         seconds,
         wall,
         exchanged=traded,
-        confidence=sure,
-        near_truth=near,
+        confidence=float(sure.mean()) if sure.size else float("nan"),
+        near_truth=float(near.mean()) if near.size else float("nan"),
+        reliability=reliability(sure, near),
         mask_overlap=mask_overlap(problem.frames.clip, as_filmed),
     )
 
 
-def _look_again(problem: Problem, found: Found, ranked: Sequence[Hypothesis]) -> tuple[Problem, Found]:
+def truth_of(case: Case) -> Truth:
+    """What its captures are compared with."""
+    return Truth(case.track, Joints.of_rig(case.rig), case.camera, limb_joints(case.rig))
+
+
+def floors(truth: Truth) -> dict[str, Errors]:
+    """What no capture at all would score: "rest" and "constant", on the true root."""
+    tracks = {
+        "rest": rest_floor(truth.track, truth.joints),
+        "constant": constant_floor(truth.track, truth.joints),
+    }
+    return {name: errors(track, truth) for name, track in tracks.items()}
+
+
+def _look_again(
+    problem: Problem, found: Found, ranked: Sequence[Hypothesis], quality: Quality
+) -> tuple[Problem, Found]:
     """As worker/pipeline.py does with masks that it has found itself."""
     from mocapanything_addon.models.mask_cutter import MaskCutter  # torch takes seconds to load
     from mocapanything_addon.worker.second_look import track_again
 
     with tempfile.TemporaryDirectory() as folder:
         problem, found = track_again(
-            problem, found, ranked, Quality.STANDARD, MaskCutter.load(), Path(folder), _quietly
+            problem, found, ranked, quality, MaskCutter.load(), Path(folder), _quietly
         )
         clip = problem.frames.clip
         return problem.with_clip(replace(clip, mask=np.array(clip.mask))), found
 
 
-def _confidence(problem: Problem, found: Found, case: Case) -> tuple[float, float]:
-    """Share of moving bones and frames said to be near the truth, and that are."""
+def _confidence(problem: Problem, found: Found, case: Case) -> tuple[NDArray, NDArray]:
+    """(T, M) of moving bones: how probably each is near the truth, as is said, and whether it is."""
     moving = problem.body.skeleton.moving
     said = joint_confidence(problem, found.motion, found.overlap, _quietly)[:, moving]
     turns = _track(problem, found.motion, case).global_rotations[:, moving]
     away = rotations.angle_between(turns, case.track.global_rotations[:, moving])
-    return float(said.mean()), float((np.degrees(away) < NEAR_TRUTH).mean())
+    return said, np.degrees(away) < NEAR_TRUTH
+
+
+def reliability(said: NDArray, right: NDArray) -> tuple[tuple[int, float, int], ...]:
+    """By tenths of what was said: their number, what was said of all together, how many were right."""
+    tenth = np.minimum((10.0 * said).astype(int), 9).ravel()
+    return tuple(
+        (
+            int((tenth == n).sum()),
+            float(said.ravel()[tenth == n].sum()),
+            int(right.ravel()[tenth == n].sum()),
+        )
+        for n in range(10)
+    )
 
 
 def _traded(problem: Problem, motion: Motion) -> Iterator[Motion]:
@@ -255,10 +294,10 @@ def _full(
     networks: Networks | None,
 ) -> tuple[Problem, Found]:
     """As worker/pipeline.py goes on after the tracking."""
-    problem, found = refine(problem, found, Quality.STANDARD, _quietly)
+    problem, found = refine(problem, found, condition.quality, _quietly)
     if tilts:
         problem, found = tilt_camera(problem, found)
-    settled, found = settle(problem, found, _quietly, rounds=LAST_ROUNDS[Quality.STANDARD])
+    settled, found = settle(problem, found, _quietly, rounds=LAST_ROUNDS[condition.quality])
     if networks is None or condition.without == "proposals" or problem.expected.habits:
         problem = settled
     else:
@@ -355,10 +394,10 @@ def _moment(track: Track, frame: int) -> Track:
     return Track(track.positions[frame : frame + 1], track.global_rotations[frame : frame + 1])
 
 
-def _errors(problem: Problem, found: Found, case: Case, truth: Track, joints: Joints) -> Errors:
+def _errors(problem: Problem, found: Found, case: Case, truth: Truth) -> Errors:
     seen = problem.frames.has_subject
     overlap = float(found.overlap[seen].mean()) if seen.any() else 0.0
-    return errors(_track(problem, found.motion, case), truth, joints, overlap)
+    return errors(_track(problem, found.motion, case), truth, overlap)
 
 
 def _track(problem: Problem, motion: Motion, case: Case) -> Track:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 JOINT_FEATURES = 26
+TOLD_FEATURE = JOINT_FEATURES - 1
+"""Place of ``told`` among them."""
 FRAME_FEATURES = 9
 TYPICAL_SIGMA = 0.03
 """A place known to this standard deviation (body sizes) has confidence one half."""

@@ -29,7 +29,7 @@ from benchmarks.fitting.figures import body_turned, errors, in_true_world
 from benchmarks.fitting.filming import Case, View, filmed
 from benchmarks.fitting.mask_overlap import mask_overlap
 from benchmarks.fitting.masks import MASKS
-from benchmarks.fitting.runs import capture
+from benchmarks.fitting.runs import capture, reliability, truth_of
 from benchmarks.fitting.subjects import repeats, subject_of_pack
 from benchmarks.fitting.tables import clip_table, main_table, start_table
 from mocapanything_addon.fit import sight, track
@@ -312,17 +312,37 @@ def test_condition_names_may_hold_commas():
 
 def test_the_truth_has_no_error_and_a_wrong_heading_shows(case):
     joints, truth = Joints.of_rig(case.rig), case.track
-    right = errors(truth, truth, joints)
-    assert max(right.mpjpe, right.pa_mpjpe, right.root, right.heading) < 1e-4
+    known = truth_of(case)
+    right = errors(truth, known)
+    assert max(right.mpjpe, right.pa_mpjpe, right.root, right.heading, right.limbs_2d, right.skeletons) < 1e-4
     assert right.correlation == pytest.approx(1.0)
     turn = rotations.exp(np.radians(40.0) * np.array([0.0, 0.0, 1.0]))
-    wrong = errors(Track(truth.positions @ turn.T, turn @ truth.global_rotations), truth, joints)
+    wrong = errors(Track(truth.positions @ turn.T, turn @ truth.global_rotations), known)
     assert wrong.heading == pytest.approx(40.0)
     assert body_turned(
         Track(truth.positions @ turn.T, truth.global_rotations), truth, joints.up
     ) == pytest.approx(40.0)
     assert wrong.yaw_aligned == pytest.approx(0.0, abs=1e-6)
     assert wrong.mpjpe > 1.0
+
+
+def test_limbs_are_measured_in_the_image_in_parts_of_the_body(case):
+    truth = truth_of(case)
+    # Seen from the camera, one per cent of the body to the right at the root's depth.
+    depth = case.camera.to_camera(case.track.positions)[..., 2:]
+    step = 0.01 * truth.joints.size * depth / depth[:, :1]
+    aside = Track(case.track.positions + step * case.camera.rotation[0], case.track.global_rotations)
+    assert errors(aside, truth).limbs_2d == pytest.approx(1.0, rel=1e-6)
+    towards = case.track.positions - 0.1 * (case.track.positions - case.camera.position)
+    assert errors(Track(towards, case.track.global_rotations), truth).limbs_2d == pytest.approx(0.0, abs=1e-6)
+
+
+def test_what_is_said_and_what_is_right_are_counted_by_tenths():
+    said = np.array([[0.05, 0.62], [0.68, 1.0]])
+    bins = reliability(said, np.array([[False, True], [False, True]]))
+    assert [b[0] for b in bins] == [1, 0, 0, 0, 0, 0, 2, 0, 0, 1]
+    assert bins[6] == (2, pytest.approx(1.3), 1)
+    assert bins[9] == (1, pytest.approx(1.0), 1)
 
 
 def test_a_capture_in_another_world_is_carried_into_the_true_one(case):
@@ -353,7 +373,7 @@ def test_a_capture_is_measured_stage_by_stage(case):
     outcome = capture(case, BY_NAME["one pose given"], "tracking")
     assert outcome.start.heading == pytest.approx(0.0, abs=1e-3)
     assert list(outcome.errors) == ["rest", "constant", "start", "tracking"]
-    floor = errors(rest_floor(case.track, Joints.of_rig(case.rig)), case.track, Joints.of_rig(case.rig))
+    floor = errors(rest_floor(case.track, Joints.of_rig(case.rig)), truth_of(case))
     assert outcome.errors["rest"] == floor
     assert outcome.errors["tracking"].mpjpe < 0.5 * outcome.errors["rest"].mpjpe
     assert outcome.errors["tracking"].overlap > 0.9
