@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ik import rotations
+from ..ik.kinematics import forward
 from ..ik.motion import Motion
 from .body import Body
 from .clip_cost import ClipCost
+from .problem import Problem
+from .terms import FRAME_RATE
 
 JUMP_SIGMA = 0.35
 """Radians that a limb joint may jump where two motions are joined."""
@@ -20,20 +23,27 @@ SHIFT_JUMP_SIGMA = 0.05
 """Of the body's size."""
 CHANGE_COST = 20.0
 """Of every change, so that motions that hardly differ are not mixed."""
+ACCELERATION_SIGMA = 0.02
+"""Of the body's size a frame^2, that a joint's movement in the body may change."""
 
 
-def cheapest_mix(body: Body, motions: Sequence[Motion], costs: Sequence[ClipCost]) -> Motion:
-    """Frame by frame one of the motions, such that costs and jumps are least (Viterbi).
+def cheapest_mix(problem: Problem, motions: Sequence[Motion], costs: Sequence[ClipCost]) -> Motion:
+    """Frame by frame one of the motions, such that costs, jumps and accelerations are least (Viterbi).
+
+    Where two legs pass each other they are in one place: only the way in which they move tells whether they
+    went on or turned back.
 
     Args:
-        body: The character.
-        motions: K motions of T frames each.
+        problem: The capture.
+        motions: K motions of T frames each, of all frames of the clip or of some in a row.
         costs: How well each explains the clip.
     """
+    body = problem.body
     path = cheapest_path(
         np.stack([c.silhouette + c.expected for c in costs]),
         np.stack([c.flow for c in costs]),
         np.stack([[jump_cost(body, a, b) for b in motions] for a in motions]),
+        acceleration_cost(body, motions, problem.frames.clip.frame_rate),
     )
     rows = np.arange(len(path))
     return Motion(
@@ -43,7 +53,10 @@ def cheapest_mix(body: Body, motions: Sequence[Motion], costs: Sequence[ClipCost
 
 
 def cheapest_path(
-    here: NDArray[np.float64], stay: NDArray[np.float64], change: NDArray[np.float64]
+    here: NDArray[np.float64],
+    stay: NDArray[np.float64],
+    change: NDArray[np.float64],
+    bend: NDArray[np.float64],
 ) -> NDArray[np.intp]:
     """(T,) which of K states to be in.
 
@@ -51,23 +64,64 @@ def cheapest_path(
         here: (K, T) cost of a state in a frame.
         stay: (K, T - 1) cost of staying in a state from a frame to the next.
         change: (K, K, T - 1) cost of leaving one state (first axis) for another, on top of half of what
-        staying in
-            either would cost.
+            staying in either would cost.
+        bend: (T - 2, K, K, K) cost of three states in a row.
     """
     count, frames = here.shape
-    total = here[:, 0].copy()
-    came_from = np.zeros((frames, count), np.intp)
-    for t in range(1, frames):
-        step = change[:, :, t - 1] + 0.5 * (stay[:, None, t - 1] + stay[None, :, t - 1])
-        step[np.arange(count), np.arange(count)] = stay[:, t - 1]
-        step = step + total[:, None]
-        came_from[t] = step.argmin(0)
-        total = step.min(0) + here[:, t]
+    if frames == 1:
+        return here[:, 0].argmin(keepdims=True)
+    step = change + 0.5 * (stay[:, None] + stay[None])
+    step[np.arange(count), np.arange(count)] = stay
+    # The states are pairs: of a frame and of the one before it.
+    total = here[:, None, 0] + step[:, :, 0] + here[None, :, 1]
+    came_from = np.zeros((frames, count, count), np.intp)
+    for t in range(2, frames):
+        through = total[:, :, None] + bend[t - 2]
+        came_from[t] = through.argmin(0)
+        total = through.min(0) + step[:, :, t - 1] + here[None, :, t]
     path = np.zeros(frames, np.intp)
-    path[-1] = int(total.argmin())
-    for t in range(frames - 1, 0, -1):
-        path[t - 1] = came_from[t, path[t]]
+    path[-2:] = np.unravel_index(int(total.argmin()), total.shape)
+    for t in range(frames - 1, 1, -1):
+        path[t - 2] = came_from[t, path[t - 1], path[t]]
     return path
+
+
+def acceleration_cost(body: Body, motions: Sequence[Motion], rate: float) -> NDArray[np.float64]:
+    """(T - 2, K, K, K) of three motions' frames in a row: how much all joints' velocities in the body change.
+
+    Args:
+        body: The character.
+        motions: K motions of T frames each.
+        rate: Frames a second; in longer steps velocities change more.
+    """
+    count, frames = len(motions), motions[0].frame_count
+    if frames < 3:
+        return np.zeros((0, count, count, count))
+    places = np.stack([_in_body(body, motion) for motion in motions], axis=1)
+    first, second, third = places[:-2], places[1:-1], places[2:]
+
+    def products(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.einsum("tax,tbx->tab", a, b)
+
+    # |c - 2 b + a|^2, without the K^3 differences of all joints.
+    squared = (
+        np.square(first).sum(-1)[:, :, None, None]
+        + 4.0 * np.square(second).sum(-1)[:, None, :, None]
+        + np.square(third).sum(-1)[:, None, None, :]
+        - 4.0 * products(first, second)[:, :, :, None]
+        - 4.0 * products(second, third)[:, None, :, :]
+        + 2.0 * products(first, third)[:, :, None, :]
+    )
+    sigma = ACCELERATION_SIGMA * body.size * (FRAME_RATE / rate) ** 2
+    return 0.5 * np.maximum(squared, 0.0) / sigma**2
+
+
+def _in_body(body: Body, motion: Motion) -> NDArray[np.float64]:
+    """(T, 3 J) joints as seen from the root."""
+    pose = forward(body.skeleton, motion)
+    root = body.skeleton.root
+    places = (pose.positions - pose.positions[:, root, None]) @ pose.global_rotations[:, root]
+    return places.reshape(motion.frame_count, -1)
 
 
 def jump_cost(body: Body, first: Motion, second: Motion) -> NDArray[np.float64]:

@@ -28,7 +28,8 @@ from .whole_clip import FLOW_WEIGHT, solve_whole_clip
 
 STAGE = "left and right"
 MOST_PAIRS = 2
-ROUNDS = 2
+ROUNDS, LAST_ROUNDS = 5, 2
+"""Of solving a version, which must be solved as well as the one it is compared with, and the mix."""
 STEPS = 5
 """To bring a limb to where the other was seen."""
 FRAMES_AT_ONCE = 50
@@ -101,11 +102,11 @@ def undo_exchanges(
             other = exchanged_in_image(problem, motion, chosen, progress)
             versions.append(solve_whole_clip(problem, other, progress, rounds=ROUNDS))
             costs.append(_cost(problem, versions[-1], progress))
-        mixed = cheapest_mix(body, versions, costs)
+        mixed = cheapest_mix(problem, versions, costs)
         # Where no pair alone is better traded, neither are several at once.
         if np.array_equal(mixed.local_rotations, motion.local_rotations):
             return motion, cost
-    candidate = solve_whole_clip(problem, mixed, progress, rounds=ROUNDS)
+    candidate = solve_whole_clip(problem, mixed, progress, rounds=LAST_ROUNDS)
     reached = _cost(problem, candidate, progress)
     return (candidate, reached) if reached.total < CLEARLY_BETTER * cost.total else (motion, cost)
 

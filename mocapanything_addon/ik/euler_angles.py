@@ -51,9 +51,9 @@ def continuous_euler(matrices: Array, order: str, start: Array | None = None) ->
     shape = matrices.shape[:-2]
     m = matrices.reshape(len(matrices), -1, 3, 3)
     cosine = np.hypot(m[..., i, i], m[..., j, i])
-    middle = np.arctan2(-sign * m[..., k, i], cosine)
-    first = np.arctan2(sign * m[..., k, j], m[..., k, k])
-    third = np.arctan2(sign * m[..., j, i], m[..., i, i])
+    middle = rotations.arctan2(-sign * m[..., k, i], cosine)
+    first = rotations.arctan2(sign * m[..., k, j], m[..., k, k])
+    third = rotations.arctan2(sign * m[..., j, i], m[..., i, i])
     near = np.zeros((m.shape[1], 3))
     if start is not None:
         near[:] = np.broadcast_to(start, (*shape[1:], 3)).reshape(-1, 3)[:, [i, j, k]]
@@ -106,7 +106,7 @@ def _share_at_gimbal(angles: Array, matrices: Array, locked: NDArray[np.bool_], 
     angles[locked, 1] = exact + 2.0 * np.pi * np.round((angles[locked, 1] - exact) / (2.0 * np.pi))
     before = _about(j, angles[locked, 1]) @ _about(i, angles[locked, 0])
     rest = matrix @ np.swapaxes(before, -1, -2)
-    third = np.arctan2(sign * rest[:, j, i], rest[:, i, i])
+    third = rotations.arctan2(sign * rest[:, j, i], rest[:, i, i])
     angles[locked, 2] = third + 2.0 * np.pi * np.round((angles[locked, 2] - third) / (2.0 * np.pi))
     angles[:] = np.unwrap(angles, axis=0)
 

@@ -15,6 +15,16 @@ SMALL_ANGLE = 1e-4
 """Below this angle (radians) the closed forms divide by almost nothing and their series take over."""
 
 
+def arctan2(y: ArrayLike, x: ArrayLike) -> Array:
+    """(...,) radians, the same for the same numbers wherever they lie.
+
+    NumPy's own takes a slower way, which rounds otherwise, where it cannot rule out that what it writes lies
+    within what it reads: of columns of matrices that depends on the place in memory, and a capture that runs
+    twice would end differently.
+    """
+    return np.arctan2(np.array(y, float), np.array(x, float))
+
+
 def hat(vectors: NDArray) -> NDArray:
     """(..., 3) -> (..., 3, 3): ``hat(a) @ b`` is the cross product a x b."""
     vectors = np.asarray(vectors)
@@ -45,7 +55,7 @@ def log(matrices: ArrayLike) -> Array:
     sine = np.linalg.norm(axis, axis=-1, keepdims=True)
     near = sine < SMALL_ANGLE
     # The quaternion's w is not negative, so the half angle lies in [0, pi/2].
-    angle = 2.0 * np.arctan2(sine, quaternions[..., :1])
+    angle = 2.0 * arctan2(sine, quaternions[..., :1])
     return axis * np.where(near, 2.0 + sine**2 / 3.0, angle / np.where(near, 1.0, sine))
 
 

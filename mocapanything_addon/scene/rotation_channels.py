@@ -118,7 +118,7 @@ def _axis_angles(quaternions: Array) -> Array:
             flipped = np.zeros_like(flipped)
         new_axis = np.where(flipped[..., None], -new_axis, new_axis)
         signed = np.where(turns, np.where(flipped, -sine[t], sine[t]), 0.0)
-        new_angle = 2.0 * np.arctan2(signed, quaternions[t][..., 0])
+        new_angle = 2.0 * rotations.arctan2(signed, quaternions[t][..., 0])
         angle = new_angle + 2.0 * np.pi * np.round((angle - new_angle) / (2.0 * np.pi))
         axis = new_axis
         result[t, ..., 0], result[t, ..., 1:] = angle, axis
@@ -181,7 +181,7 @@ def _held_axis_angles(matrices: Array, state: RotationState) -> Array:
     axis = np.where(locked, held, wanted)
     length = np.linalg.norm(axis, axis=1, keepdims=True)
     unit = axis / np.maximum(length, TINY)
-    angle = 2.0 * np.arctan2((quaternions[:, 1:] * unit).sum(1), quaternions[:, 0])
+    angle = 2.0 * rotations.arctan2((quaternions[:, 1:] * unit).sum(1), quaternions[:, 0])
     values[:, 0] = np.where(length[:, 0] > TINY, np.unwrap(angle), 0.0)
     values[:, 1:] = np.where(locked, held, axis)
     return values

@@ -154,5 +154,7 @@ def _best_swing(moments: Array) -> Array:
     quaternion = np.where(quaternion[..., :1] < 0.0, -quaternion, quaternion)
     sine = np.linalg.norm(quaternion[..., 1:], axis=-1)
     near = sine < rotations.SMALL_ANGLE
-    factor = np.where(near, 2.0, 2.0 * np.arctan2(sine, quaternion[..., 0]) / np.where(near, 1.0, sine))
+    factor = np.where(
+        near, 2.0, 2.0 * rotations.arctan2(sine, quaternion[..., 0]) / np.where(near, 1.0, sine)
+    )
     return quaternion[..., 1:] * factor[..., None]

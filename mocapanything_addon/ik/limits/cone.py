@@ -52,11 +52,11 @@ def coordinates_from_matrix(matrices: Array, widths: Array, ranges: Array) -> Co
     """
     w, x, y, z = np.moveaxis(rotations.quaternion_from_matrix(matrices), -1, 0)
     lowest, highest = np.broadcast_to(ranges, (*w.shape, 2))[..., 0], np.asarray(ranges)[..., 1]
-    twist = 2.0 * np.arctan2(y, w)
+    twist = 2.0 * rotations.arctan2(y, w)
     folded = np.hypot(w, y) < FOLDED_COSINE
     if folded.any():
         # Any twist will do; the one that puts the swing on a free axis suits the ellipse.
-        direction = np.arctan2(z, x) - np.where(np.isinf(np.asarray(widths)[..., 0]), 0.0, 0.5 * np.pi)
+        direction = rotations.arctan2(z, x) - np.where(np.isinf(np.asarray(widths)[..., 0]), 0.0, 0.5 * np.pi)
         twist = np.where(folded, 2.0 * direction, twist)
     twist = nearest_turn(twist, lowest, highest)
     twist = np.where(folded, np.clip(twist, lowest, highest), twist)
@@ -65,7 +65,7 @@ def coordinates_from_matrix(matrices: Array, widths: Array, ranges: Array) -> Co
     half = np.stack([x * cosine + z * sine, z * cosine - x * sine], axis=-1)
     length = np.linalg.norm(half, axis=-1)
     signed = w * cosine + y * sine
-    angle = 2.0 * np.arctan2(length, np.abs(signed))
+    angle = 2.0 * rotations.arctan2(length, np.abs(signed))
     near = length < rotations.SMALL_ANGLE
     factor = np.where(near, 2.0 + length**2 / 3.0, angle / np.where(near, 1.0, length))
     return Coordinates(half * (factor * np.where(signed < 0.0, -1.0, 1.0))[..., None], twist)

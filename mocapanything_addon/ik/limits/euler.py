@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import rotations
+
 Array = NDArray[np.float64]
 GIMBAL_COSINE = 1e-7
 """With the cosine of b below this, a and c turn about one axis and only their sum or difference is known."""
@@ -53,9 +55,9 @@ def angles_from_matrix(matrices: Array, lowest: Array, highest: Array) -> Array:
         highest: (..., 3).
     """
     lowest, highest = np.broadcast_arrays(lowest, highest)
-    b = np.arctan2(-matrices[..., 2, 0], np.hypot(matrices[..., 0, 0], matrices[..., 1, 0]))
-    a = np.arctan2(matrices[..., 2, 1], matrices[..., 2, 2])
-    c = np.arctan2(matrices[..., 1, 0], matrices[..., 0, 0])
+    b = rotations.arctan2(-matrices[..., 2, 0], np.hypot(matrices[..., 0, 0], matrices[..., 1, 0]))
+    a = rotations.arctan2(matrices[..., 2, 1], matrices[..., 2, 2])
+    c = rotations.arctan2(matrices[..., 1, 0], matrices[..., 0, 0])
     gimbal = np.hypot(matrices[..., 0, 0], matrices[..., 1, 0]) < GIMBAL_COSINE
     if gimbal.any():
         a, c = _split_at_gimbal(matrices, gimbal, a, c, b, lowest, highest)
@@ -84,7 +86,7 @@ def _split_at_gimbal(
     """Only a - c (b = 90 degrees) or a + c (b = -90) is known: share it to keep both in range if possible."""
     sign = np.where(b > 0.0, 1.0, -1.0)
     # With sin b = s: the middle row is (0, cos(a - s c), -sin(a - s c)).
-    total = np.arctan2(-matrices[..., 1, 2], matrices[..., 1, 1])
+    total = rotations.arctan2(-matrices[..., 1, 2], matrices[..., 1, 1])
     held_c = np.clip(0.0, lowest[..., 2], highest[..., 2])
     free_a = nearest_turn(total + sign * held_c, lowest[..., 0], highest[..., 0])
     new_a = np.clip(free_a, lowest[..., 0], highest[..., 0])
@@ -138,6 +140,6 @@ def climbed(angles: Array, moments: Array, lowest: Array, highest: Array, sweeps
 
 def best_angle(cosine: Array, sine: Array, lowest: Array, highest: Array) -> Array:
     """The angle in its range at which cosine cos + sine sin is largest."""
-    best = nearest_turn(np.arctan2(sine, cosine), lowest, highest)
+    best = nearest_turn(rotations.arctan2(sine, cosine), lowest, highest)
     # Outside its range the nearest end is the best: the value falls evenly to both sides, half a turn far.
     return np.clip(best, lowest, highest)
