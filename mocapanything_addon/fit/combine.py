@@ -14,7 +14,6 @@ from ..ik.motion import Motion
 from .body import Body
 from .clip_cost import ClipCost
 from .problem import Problem
-from .terms import FRAME_RATE
 
 JUMP_SIGMA = 0.35
 """Radians that a limb joint may jump where two motions are joined."""
@@ -23,8 +22,10 @@ SHIFT_JUMP_SIGMA = 0.05
 """Of the body's size."""
 CHANGE_COST = 20.0
 """Of every change, so that motions that hardly differ are not mixed."""
-ACCELERATION_SIGMA = 0.02
-"""Of the body's size a frame^2, that a joint's movement in the body may change."""
+ACCELERATION_COST = 30.0
+"""Of a frame in which the joints' velocities in the body change as they usually do in the clip."""
+STEADY = 0.005
+"""Of the body's size a frame^2: joints' velocities that change less are steady."""
 
 
 def cheapest_mix(problem: Problem, motions: Sequence[Motion], costs: Sequence[ClipCost]) -> Motion:
@@ -43,7 +44,7 @@ def cheapest_mix(problem: Problem, motions: Sequence[Motion], costs: Sequence[Cl
         np.stack([c.silhouette + c.expected for c in costs]),
         np.stack([c.flow for c in costs]),
         np.stack([[jump_cost(body, a, b) for b in motions] for a in motions]),
-        acceleration_cost(body, motions, problem.frames.clip.frame_rate),
+        acceleration_cost(body, motions),
     )
     rows = np.arange(len(path))
     return Motion(
@@ -86,13 +87,13 @@ def cheapest_path(
     return path
 
 
-def acceleration_cost(body: Body, motions: Sequence[Motion], rate: float) -> NDArray[np.float64]:
-    """(T - 2, K, K, K) of three motions' frames in a row: how much all joints' velocities in the body change.
+def acceleration_cost(body: Body, motions: Sequence[Motion]) -> NDArray[np.float64]:
+    """(T - 2, K, K, K) of three motions' frames in a row: how much the joints' velocities in the body change,
+    as a multiple of what is usual in them: some creatures trot and some flutter.
 
     Args:
         body: The character.
         motions: K motions of T frames each.
-        rate: Frames a second; in longer steps velocities change more.
     """
     count, frames = len(motions), motions[0].frame_count
     if frames < 3:
@@ -112,8 +113,10 @@ def acceleration_cost(body: Body, motions: Sequence[Motion], rate: float) -> NDA
         - 4.0 * products(second, third)[:, None, :, :]
         + 2.0 * products(first, third)[:, :, None, :]
     )
-    sigma = ACCELERATION_SIGMA * body.size * (FRAME_RATE / rate) ** 2
-    return 0.5 * np.maximum(squared, 0.0) / sigma**2
+    each = np.arange(count)
+    usual = float(np.median(squared[:, each, each, each]))
+    steady = body.skeleton.joint_count * (STEADY * body.size) ** 2
+    return ACCELERATION_COST * np.maximum(squared, 0.0) / max(usual, steady)
 
 
 def _in_body(body: Body, motion: Motion) -> NDArray[np.float64]:
