@@ -93,7 +93,7 @@ class Rasterizer(Protocol):
 
 
 def make_rasterizer() -> Rasterizer:
-    """The GL rasteriser where a context can be had, else the plain one (about ten times slower)."""
+    """The GL rasteriser where a context can be had, else the plain one (two to six times slower)."""
     from .rasterize_plain import PlainRasterizer
 
     try:
