@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from safetensors.torch import save as save_tensors
-from torch import Tensor
 
 from mocapanything_addon.models.registry import (
     ARCHITECTURES,
@@ -22,7 +21,7 @@ from mocapanything_addon.models.registry import (
 )
 
 from .card import write_card
-from .loop import CHECKPOINT
+from .checkpoint import CHECKPOINT, compact
 
 NETWORKS = ("correspondence", "decoder", "critic", "mask")
 
@@ -34,7 +33,10 @@ def main(arguments: list[str] | None = None) -> None:
         "--runs", type=Path, default=Path("runs"), help="folder with the runs of the networks"
     )
     parser.add_argument(
-        "--only", choices=NETWORKS, help="one network; the others and the card stay as they are"
+        "--only",
+        nargs="+",
+        choices=NETWORKS,
+        help="some networks; the others and the card stay as they are",
     )
     parser.add_argument("--packs", type=Path, default=Path("data/packs"))
     parser.add_argument("--output", type=Path, default=DEFAULT_FOLDER)
@@ -47,8 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.only is not None:
         manifest = json.loads((options.output / MANIFEST).read_text())
     steps = {}
-    for name in NETWORKS if options.only is None else (options.only,):
-        state = torch.load(options.runs / name / CHECKPOINT, weights_only=True)
+    for name in NETWORKS if options.only is None else options.only:
+        state = torch.load(options.runs / name / CHECKPOINT, map_location="cpu", weights_only=True)
         content = save_tensors(compact(state["average"]))
         file = options.output / f"{name}.safetensors"
         partial = file.with_suffix(".part")
@@ -70,15 +72,6 @@ def main(arguments: list[str] | None = None) -> None:
 def default_config(architecture: type) -> dict[str, Any]:
     """The size of a network as trained: the defaults of its class, written down lest they change."""
     return {p.name: p.default for p in inspect.signature(architecture).parameters.values()}
-
-
-def compact(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices in half precision; vectors (biases, statistics) as they are; counters left out."""
-    return {
-        name: (value.half() if value.ndim > 1 else value.float()).contiguous()
-        for name, value in state.items()
-        if not name.endswith("num_batches_tracked")
-    }
 
 
 if __name__ == "__main__":

@@ -7,18 +7,26 @@ import copy
 import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-CHECKPOINT = "checkpoint.pt"
+from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from .events import Events
+from .ranks import Ranks
+
 CURVE = "curve.csv"
 PRETRAINED_PACE = 0.3
 """Learning rate of what has learnt already, share of the schedule's."""
+FIRST_LOOK = 120.0
+"""Seconds after which a run is measured first."""
+
+Figures = Mapping[str, float | Tensor]
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,9 @@ class Schedule:
     warm_up: int = 60
     floor: float = 0.03
 
-    def at(self, step: int) -> float:
-        """Learning rate of a step."""
-        share = min(step / self.steps, 1.0)
+    def at(self, step: int, spent: float = 0.0) -> float:
+        """Learning rate of a step; ``spent`` is the share of a limited time that is over."""
+        share = min(max(step / self.steps, spent), 1.0)
         cosine = 0.5 * (1.0 + math.cos(math.pi * share))
         return self.rate * min(1.0, (step + 1) / self.warm_up) * (cosine * (1.0 - self.floor) + self.floor)
 
@@ -41,11 +49,15 @@ class Trainer:
     """One run in one folder.
 
     Args:
-        network: Trained in place.
+        network: Trained in place, on the device where it is.
         folder: Gets the checkpoint and the curve; a run goes on from the checkpoint it finds.
         schedule: Learning rate.
         decay: AdamW weight decay of matrices.
         pretrained: A part of the network that has learnt already: it takes smaller steps.
+        batch: Samples a step and process, for the curve.
+        minutes: From now on until the run ends; no limit when None.
+        light: Checkpoints in shorter numbers, see :func:`.checkpoint.save_checkpoint`.
+        ranks: Who else trains this network; nobody when None.
     """
 
     def __init__(
@@ -55,8 +67,17 @@ class Trainer:
         schedule: Schedule,
         decay: float = 0.02,
         pretrained: nn.Module | None = None,
+        *,
+        batch: int = 1,
+        minutes: float | None = None,
+        light: bool = False,
+        ranks: Ranks | None = None,
     ) -> None:
         self.network, self.folder, self.schedule = network, folder, schedule
+        self.light, self.ranks = light, ranks or Ranks()
+        self._batch = batch * self.ranks.count
+        self._begun = time.monotonic()
+        self._limit = math.inf if minutes is None else 60.0 * minutes
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         learnt = [] if pretrained is None else list(pretrained.parameters())
         groups = []
@@ -70,11 +91,16 @@ class Trainer:
             [group for group in groups if group["params"]], lr=schedule.rate, betas=(0.9, 0.99)
         )
         self.step = 0
+        self.samples = 0
         self.seconds = 0.0
-        self.running: dict[str, float] = {}
+        self.running: dict[str, Tensor] = {}
+        self._events = Events(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / CHECKPOINT).exists():
-            self._load()
+        state = load_checkpoint(folder)
+        if state is not None:
+            self._go_on(state)
+        self.ranks.same_start(network)
+        self.ranks.same_start(self.average)
 
     def begin_with(self, weights: Path) -> None:
         """Start a new run from exported weights; a run that has begun goes on from its own checkpoint."""
@@ -88,27 +114,44 @@ class Trainer:
             if missing or left.unexpected_keys:
                 raise ValueError(f"{weights} is of another network: {missing + left.unexpected_keys}")
 
-    def update(self, loss: Tensor, figures: dict[str, float]) -> None:
-        """One step down the loss; figures go into running means."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.at(self.step) * group.get("pace", 1.0)
+    def update(self, loss: Tensor, figures: Figures, *, ending: bool = False) -> bool:
+        """One step down the loss; figures go into running means.
+
+        Args:
+            loss: Of a batch.
+            figures: Of the same batch.
+            ending: This process has no more time.
+
+        Returns:
+            Whether any of the ranks has no more time.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        spent = (time.monotonic() - self._begun) / self._limit
+        spent, ended = self.ranks.average(self.network, [spent, float(ending)])
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.at(self.step, spent) * group.get("pace", 1.0)
         nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
         self.optimizer.step()
         self.step += 1
+        self.samples += self._batch
         self._follow(min(0.998, self.step / (self.step + 10.0)))
-        for name, value in {"loss": float(loss.detach()), **figures}.items():
-            self.running[name] = 0.98 * self.running.get(name, value) + 0.02 * value
+        # Left where they are: to read a figure is to wait for the GPU.
+        for name, value in {"loss": loss, **figures}.items():
+            latest = torch.as_tensor(value).detach().float()
+            if name in self.running:
+                self.running[name].lerp_(latest, 0.02)
+            else:
+                self.running[name] = latest.clone()
+        return ended > 0.0
 
     def _follow(self, keep: float) -> None:
-        pairs = zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
+        slow, fast = (network.state_dict() for network in (self.average, self.network))
+        moving = [name for name, value in slow.items() if value.dtype.is_floating_point]
+        get_ema_multi_avg_fn(keep)([slow[n] for n in moving], [fast[n] for n in moving], 0)
         with torch.no_grad():
-            for slow, fast in pairs:
-                if slow.dtype.is_floating_point:
-                    slow.lerp_(fast, 1.0 - keep)
-                else:
-                    slow.copy_(fast)
+            for name in slow.keys() - set(moving):
+                slow[name].copy_(fast[name])
 
     def save(self) -> None:
         """Write the checkpoint; the old one stands until the new one is whole."""
@@ -117,61 +160,117 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "samples": self.samples,
             "seconds": self.seconds,
         }
-        partial = self.folder / (CHECKPOINT + ".part")
-        torch.save(state, partial)
-        partial.replace(self.folder / CHECKPOINT)
+        save_checkpoint(self.folder, state, light=self.light)
 
-    def _load(self) -> None:
-        state = torch.load(self.folder / CHECKPOINT, weights_only=True)
+    def _go_on(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # A light checkpoint has no counters of batches.
+        self.average.load_state_dict({**self.average.state_dict(), **state["average"]})
+        if "optimizer" in state:
+            self.optimizer.load_state_dict(state["optimizer"])
+        elif self.ranks.leads:
+            print(f"{self.folder / CHECKPOINT} came without the optimiser: it starts anew.", flush=True)
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        # Runs of before samples were counted had batches of the default size.
+        self.samples = int(state.get("samples", self.step * self._batch))
 
     def record(self, figures: dict[str, float]) -> None:
-        """Append a row to the curve."""
-        row = {
+        """Append a row to the curve; columns that it has not had yet are added."""
+        row: dict[str, float | int | str] = {
             "step": self.step,
             "seconds": round(self.seconds),
             **{k: round(v, 5) for k, v in figures.items()},
+            "samples": self.samples,
         }
-        path = self.folder / CURVE
-        columns = path.read_text().splitlines()[0].split(",") if path.exists() else list(row)
-        with path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, columns, extrasaction="ignore")
-            if not stream.tell():
-                writer.writeheader()
-            writer.writerow(row)
+        add_row(self.folder / CURVE, row)
+        self._events.record(self.step, figures)
 
     def run(
         self,
-        train_step: Callable[[], tuple[Tensor, dict[str, float]]],
+        train_step: Callable[[], tuple[Tensor, Figures]],
         evaluate: Callable[[], dict[str, float]],
         *,
         steps: int,
         evaluate_every: float = 600.0,
         save_every: float = 180.0,
+        waited: Callable[[], float] | None = None,
     ) -> None:
-        """Train until ``steps`` are done. Saves and evaluates by the clock (seconds), and at the end."""
-        before, saved, evaluated = (
-            time.monotonic(),
-            time.monotonic(),
-            time.monotonic() - evaluate_every + 120.0,
-        )
+        """Train until ``steps`` are done or the time is over.
+
+        Saves and evaluates by the clock (seconds), and at the end; in limited time also first of all.
+
+        Args:
+            train_step: Loss and figures of the next batch.
+            evaluate: Figures of the averaged network.
+            steps: Budget.
+            evaluate_every, save_every: Seconds.
+            waited: Seconds spent waiting for samples so far; their share becomes a figure.
+        """
+        before = saved = time.monotonic()
+        evaluated = before - evaluate_every + min(FIRST_LOOK, evaluate_every)
+        measuring = waited_before = 0.0
+        seconds_before = self.seconds
+        if math.isfinite(self._limit) and self.ranks.leads:
+            figures = evaluate()
+            measuring = time.monotonic() - before
+            self._tell(figures)
+            before = time.monotonic()
         self.network.train()
-        while self.step < steps:
-            self.update(*train_step())
+        ended = self.step >= steps
+        while not ended:
+            # A last evaluation has to fit in.
+            late = time.monotonic() - self._begun > self._limit - measuring
+            ended = self.update(*train_step(), ending=late) or self.step >= steps
             now = time.monotonic()
             self.seconds += now - before
             before = now
-            last = self.step >= steps
-            if last or now - evaluated > evaluate_every:
-                figures = {**self.running, **evaluate()}
-                self.record(figures)
-                print(self.step, {k: round(v, 4) for k, v in figures.items()}, flush=True)
+            if not self.ranks.leads:
+                continue
+            if ended or now - evaluated > evaluate_every:
+                figures = {name: float(value) for name, value in self.running.items()}
+                if not math.isfinite(figures["loss"]):
+                    raise FloatingPointError(
+                        f"The loss is {figures['loss']} after {self.step} steps: begin again from the last "
+                        "checkpoint with a lower --rate."
+                    )
+                if waited is not None:
+                    passed = max(self.seconds - seconds_before, 1e-9)
+                    figures["waiting"] = (waited() - waited_before) / passed
+                    waited_before, seconds_before = waited(), self.seconds
+                self._tell({**figures, **evaluate()})
                 before = evaluated = time.monotonic()
-            if last or now - saved > save_every:
+                measuring = before - now
+            if ended or now - saved > save_every:
                 self.save()
                 saved = time.monotonic()
+        self._events.close()
+        self.ranks.check_equal(self.network)
+
+    def _tell(self, figures: dict[str, float]) -> None:
+        self.record(figures)
+        print(self.step, {k: round(v, 4) for k, v in figures.items()}, flush=True)
+
+
+def add_row(path: Path, row: Mapping[str, float | int | str]) -> None:
+    """Append a row to a CSV file with a header; where the row has new columns, the file gets them too."""
+    old: list[dict[str, str]] = []
+    columns: list[str] = []
+    if path.exists():
+        with path.open(newline="") as stream:
+            reader = csv.DictReader(stream)
+            columns = list(reader.fieldnames or ())
+            old = list(reader)
+    added = [name for name in row if name not in columns]
+    if not added:
+        with path.open("a", newline="") as stream:
+            csv.DictWriter(stream, columns).writerow(row)
+        return
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [*columns, *added])
+        writer.writeheader()
+        writer.writerows([*old, row])
+    partial.replace(path)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import argparse
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from mocapanything_addon.models.correspondence_network import CorrespondenceNetwork
@@ -17,10 +18,13 @@ from mocapanything_addon.models.video_features import MAP_SIZE, PointEvidence
 
 from .appearance import Backgrounds
 from .batches import CorrespondenceBatch, stack_groups
-from .data import load_characters
-from .loop import Schedule, Trainer
+from .data import load_characters, shared_characters
+from .device import as_float, mixed_precision, moved
+from .loop import Figures
+from .options import read_options, training_options
 from .pool import Pool
 from .scenes import Group, SceneMaker
+from .train import Task, train
 
 GROUPS_PER_BATCH = 4
 POOL = 800
@@ -31,27 +35,51 @@ CELL_BLUR = 0.09
 VALIDATION_GROUPS = 60
 
 
+@dataclass(frozen=True)
+class CorrespondenceSamples:
+    """Groups of the training side; see :class:`.supply.Samples`."""
+
+    packs: Path
+    backgrounds: Path | None = None
+    batch: int = GROUPS_PER_BATCH
+    uses: int = USES
+
+    def load(self) -> str:
+        """The characters."""
+        return f"{len(shared_characters(self.packs, 'train'))} characters"
+
+    def batches(self, rng: np.random.Generator, makers: int) -> Iterator[CorrespondenceBatch]:
+        """Batches without end; one of so many makers."""
+        characters = shared_characters(self.packs, "train")
+        maker = SceneMaker(characters, rng, Backgrounds(rng, self.backgrounds))
+        size = max(POOL // makers, 4 * self.batch)
+        pool = Pool(lambda: [maker.group()], rng, size=size, uses=self.uses)
+        while True:
+            views = bool(rng.random() < 0.5)
+            yield stack_groups(pool.draw(self.batch), views=views, rng=rng)
+
+
 def predict(network: CorrespondenceNetwork, batch: CorrespondenceBatch) -> PointEvidence:
-    """Run the network on a batch."""
-    return network(
-        batch.reference,
-        batch.group_of_frame,
-        batch.frame,
-        batch.estimate,
-        batch.estimated_places,
-        batch.estimated_depths,
-        batch.valid,
-    )
+    """Run the network on a batch, where the batch is."""
+    with mixed_precision(batch.frame.device):
+        evidence = network(
+            batch.reference,
+            batch.group_of_frame,
+            batch.frame,
+            batch.estimate,
+            batch.estimated_places,
+            batch.estimated_depths,
+            batch.valid,
+        )
+    return as_float(evidence)
 
 
-def correspondence_loss(
-    evidence: PointEvidence, batch: CorrespondenceBatch
-) -> tuple[Tensor, dict[str, float]]:
+def correspondence_loss(evidence: PointEvidence, batch: CorrespondenceBatch) -> tuple[Tensor, Figures]:
     """Cross-entropy of the search map, distance and its Laplace scale, visibility, depth and its scale."""
     valid = batch.valid.float()
     count = valid.sum()
     inside = (batch.places.abs().amax(-1) < 1.03).float() * valid
-    cells = (torch.arange(MAP_SIZE) + 0.5) / MAP_SIZE * 2.0 - 1.0
+    cells = (torch.arange(MAP_SIZE, device=batch.places.device) + 0.5) / MAP_SIZE * 2.0 - 1.0
     blobs = torch.exp(-0.5 * ((batch.places[..., None] - cells) / CELL_BLUR) ** 2)
     blobs = blobs / blobs.sum(-1, keepdim=True).clamp_min(1e-3)
     log_map = evidence.search_map.unflatten(-1, (MAP_SIZE, MAP_SIZE))
@@ -71,10 +99,10 @@ def correspondence_loss(
     loss = 0.3 * search + (each * valid).sum() / count
     before = (batch.estimated_places - batch.places).norm(dim=-1)
     return loss, {
-        "search": float(search.detach()),
-        "distance": float((distance.detach() * valid).sum() / count),
-        "distance_before": float((before * valid).sum() / count),
-        "visibility": float((visibility.detach() * valid).sum() / count),
+        "search": search.detach(),
+        "distance": (distance.detach() * valid).sum() / count,
+        "distance_before": (before * valid).sum() / count,
+        "visibility": (visibility.detach() * valid).sum() / count,
     }
 
 
@@ -82,9 +110,10 @@ def correspondence_loss(
 def measure(network: CorrespondenceNetwork, groups: list[Group], *, views: bool = True) -> dict[str, float]:
     """2D error of joints inside the window in per cent of the body, beside the estimate's own (the floor)."""
     network.eval()
+    device = next(network.parameters()).device
     sums = np.zeros(9)
     for start in range(0, len(groups), GROUPS_PER_BATCH):
-        batch = stack_groups(groups[start : start + GROUPS_PER_BATCH], views=views)
+        batch = moved(stack_groups(groups[start : start + GROUPS_PER_BATCH], views=views), device)
         evidence = predict(network, batch)
         joints = slice(0, batch.joint_count)
         use = batch.valid[:, joints] & (batch.places[:, joints].abs().amax(-1) < 1.0)
@@ -127,40 +156,25 @@ def fixed_groups(packs: Path, side: str, count: int, seed: int = 7) -> list[Grou
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see README.md."""
-    parser = argparse.ArgumentParser(prog="python -m training correspondence", description=__doc__)
-    parser.add_argument("--packs", type=Path, default=Path("data/packs"))
-    parser.add_argument("--run", type=Path, default=Path("runs/correspondence"))
-    parser.add_argument("--steps", type=int, default=20000, help="budget: the cosine ends here")
-    parser.add_argument("--rate", type=float, default=1.2e-3)
+    parser = training_options("correspondence", __doc__, rate=1.2e-3, steps=20000, batch=GROUPS_PER_BATCH)
     parser.add_argument(
         "--backgrounds", type=Path, help="folder of pictures and videos to put behind the subject"
     )
-    parser.add_argument("--begin-with", type=Path, metavar="FILE", help="exported weights for a new run")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
+    parser.add_argument("--uses", type=int, default=USES, help="of each group of frames, on average")
+    options = read_options(parser, arguments)
 
-    torch.set_num_threads(1)
-    torch.manual_seed(options.seed)
-    network: nn.Module = CorrespondenceNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trainer = Trainer(network, options.run, Schedule(options.rate, options.steps))
-    if options.begin_with is not None:
-        trainer.begin_with(options.begin_with)
-    # A run that goes on must not see the same samples again.
-    rng = np.random.default_rng([options.seed, trainer.step])
-    characters = load_characters(options.packs, "train")
-    maker = SceneMaker(characters, rng, Backgrounds(rng, options.backgrounds))
-    pool = Pool(lambda: [maker.group()], rng, size=POOL, uses=USES)
-    validation = fixed_groups(options.packs, "validation", VALIDATION_GROUPS)
-    print(
-        f"{len(characters)} characters, {sum(p.numel() for p in network.parameters())} parameters", flush=True
-    )
+    def network() -> CorrespondenceNetwork:
+        return CorrespondenceNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def train_step() -> tuple[Tensor, dict[str, float]]:
-        views = bool(rng.random() < 0.5)
-        batch = stack_groups(pool.draw(GROUPS_PER_BATCH), views=views, rng=rng)
-        return correspondence_loss(predict(network, batch), batch)  # type: ignore[arg-type]
+    def loss(network: CorrespondenceNetwork, batch: CorrespondenceBatch) -> tuple[Tensor, Figures]:
+        return correspondence_loss(predict(network, batch), batch)
 
-    trainer.run(train_step, lambda: measure(trainer.average, validation), steps=options.steps)  # type: ignore[arg-type]
+    def validation() -> Callable[[CorrespondenceNetwork], dict[str, float]]:
+        groups = fixed_groups(options.packs, "validation", VALIDATION_GROUPS)
+        return lambda network: measure(network, groups)
+
+    samples = CorrespondenceSamples(options.packs, options.backgrounds, options.batch, options.uses)
+    train(options, Task(samples, network, loss, validation))
 
 
 if __name__ == "__main__":

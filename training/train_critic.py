@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,14 @@ from mocapanything_addon.models.pose_critic import PoseCritic, candidate_image
 from mocapanything_addon.models.registry import DEFAULT_FOLDER
 
 from .appearance import Backgrounds
-from .data import load_characters
-from .loop import Schedule, Trainer
+from .data import load_characters, shared_characters
+from .device import mixed_precision, moved
+from .loop import Figures
+from .options import read_options, training_options
 from .pool import Pool
 from .rivals import CANDIDATES, RivalFrame, RivalMaker
 from .scenes import SceneMaker
+from .train import Task, train
 
 FRAMES_PER_BATCH = 12
 FRAMES_PER_CHARACTER = 3
@@ -32,35 +36,72 @@ VALIDATION_FRAMES = 300
 KINDS = ("twin", "exchanged", "turned")
 
 
-def scores(network: PoseCritic, frames: list[RivalFrame]) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class RivalBatch:
+    """B frames with their candidates, as :class:`.rivals.RivalFrame` has them, stacked."""
+
+    color: Tensor
+    mask: Tensor
+    drawn: Tensor
+    painted: Tensor
+
+
+@dataclass(frozen=True)
+class CriticSamples:
+    """Frames of the training side; see :class:`.supply.Samples`."""
+
+    packs: Path
+    backgrounds: Path | None = None
+    batch: int = FRAMES_PER_BATCH
+    uses: int = USES
+
+    def load(self) -> str:
+        """The characters."""
+        return f"{len(shared_characters(self.packs, 'train'))} characters"
+
+    def batches(self, rng: np.random.Generator, makers: int) -> Iterator[RivalBatch]:
+        """Batches without end; one of so many makers."""
+        backgrounds = Backgrounds(rng, self.backgrounds)
+        maker = RivalMaker(SceneMaker(shared_characters(self.packs, "train"), rng, backgrounds))
+        size = max(POOL // makers, 4 * self.batch)
+        pool = Pool(lambda: maker.frames(FRAMES_PER_CHARACTER), rng, size=size, uses=self.uses)
+        while True:
+            yield stack_frames(pool.draw(self.batch))
+
+
+def stack_frames(frames: list[RivalFrame]) -> RivalBatch:
+    """Stack frames."""
+    names = ("color", "mask", "drawn", "painted")
+    return RivalBatch(*(torch.from_numpy(np.stack([getattr(f, name) for f in frames])) for name in names))
+
+
+def scores(network: PoseCritic, batch: RivalBatch) -> Tensor:
     """(B, CANDIDATES)."""
-    frame = standardised_frame(
-        torch.from_numpy(np.stack([f.color for f in frames])),
-        torch.from_numpy(np.stack([f.mask for f in frames])),
-    )
-    drawn = torch.from_numpy(np.stack([f.drawn for f in frames])).float()
+    frame = standardised_frame(batch.color, batch.mask)
+    drawn = batch.drawn.float()
     inside = (255.0 * drawn[:, :, 6]).to(torch.uint8)
-    painted = torch.from_numpy(np.stack([f.painted for f in frames]))
-    colors = standardised_frame(painted.flatten(0, 1), inside.flatten(0, 1))[:, :3]
+    colors = standardised_frame(batch.painted.flatten(0, 1), inside.flatten(0, 1))[:, :3]
     candidates = candidate_image(drawn, colors.unflatten(0, drawn.shape[:2]))
-    return network(frame.contiguous(memory_format=torch.channels_last), candidates)
+    with mixed_precision(frame.device):
+        return network(frame.contiguous(memory_format=torch.channels_last), candidates).float()
 
 
-def critic_loss(found: Tensor) -> tuple[Tensor, dict[str, float]]:
+def critic_loss(found: Tensor) -> tuple[Tensor, Figures]:
     """Cross-entropy of the right candidate among all, and against each rival alone."""
-    right = torch.zeros(len(found), dtype=torch.long)
+    right = torch.zeros(len(found), dtype=torch.long, device=found.device)
     together = functional.cross_entropy(found, right)
     alone = functional.softplus(found[:, 1:] - found[:, :1]).mean()
     share = (found[:, :1] > found[:, 1:]).float().mean(0)
-    return together + alone, {name: float(s) for name, s in zip(KINDS, share, strict=True)}
+    return together + alone, dict(zip(KINDS, share, strict=True))
 
 
 @torch.no_grad()
 def measure(network: PoseCritic, frames: list[RivalFrame]) -> dict[str, float]:
     """Share of pairs judged rightly (the floor is 0.5) and mean surprise, natural logarithm (0.693)."""
     network.eval()
+    device = next(network.parameters()).device
     batches = [frames[i : i + FRAMES_PER_BATCH] for i in range(0, len(frames), FRAMES_PER_BATCH)]
-    found = torch.cat([scores(network, batch) for batch in batches])
+    found = torch.cat([scores(network, moved(stack_frames(some), device)) for some in batches])
     network.train()
     assert found.shape[1] == CANDIDATES
     better = found[:, :1] - found[:, 1:]
@@ -104,36 +145,28 @@ def begin_with_correspondence(network: PoseCritic, weights: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see README.md."""
-    parser = argparse.ArgumentParser(prog="python -m training critic", description=__doc__)
-    parser.add_argument("--packs", type=Path, default=Path("data/packs"))
-    parser.add_argument("--run", type=Path, default=Path("runs/critic"))
-    parser.add_argument("--steps", type=int, default=20000, help="budget: the cosine ends here")
-    parser.add_argument("--rate", type=float, default=1.0e-3)
+    parser = training_options("critic", __doc__, rate=1.0e-3, steps=20000, batch=FRAMES_PER_BATCH)
     parser.add_argument(
         "--backgrounds", type=Path, help="folder of pictures and videos to put behind the subject"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
+    parser.add_argument("--uses", type=int, default=USES, help="of each frame, on average")
+    options = read_options(parser, arguments)
 
-    torch.set_num_threads(1)
-    torch.manual_seed(options.seed)
-    network = PoseCritic().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    begin_with_correspondence(network, DEFAULT_FOLDER / "correspondence.safetensors")
-    trainer = Trainer(network, options.run, Schedule(options.rate, options.steps))
-    # A run that goes on must not see the same samples again.
-    rng = np.random.default_rng([options.seed, trainer.step])
-    characters = load_characters(options.packs, "train")
-    maker = RivalMaker(SceneMaker(characters, rng, Backgrounds(rng, options.backgrounds)))
-    pool = Pool(lambda: maker.frames(FRAMES_PER_CHARACTER), rng, size=POOL, uses=USES)
-    validation = fixed_frames(options.packs, "validation", VALIDATION_FRAMES)
-    print(
-        f"{len(characters)} characters, {sum(p.numel() for p in network.parameters())} parameters", flush=True
-    )
+    def network() -> PoseCritic:
+        critic = PoseCritic()
+        if options.begin_with is None:
+            begin_with_correspondence(critic, DEFAULT_FOLDER / "correspondence.safetensors")
+        return critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def train_step() -> tuple[Tensor, dict[str, float]]:
-        return critic_loss(scores(network, pool.draw(FRAMES_PER_BATCH)))
+    def loss(network: PoseCritic, batch: RivalBatch) -> tuple[Tensor, Figures]:
+        return critic_loss(scores(network, batch))
 
-    trainer.run(train_step, lambda: measure(trainer.average, validation), steps=options.steps)  # type: ignore[arg-type]
+    def validation() -> Callable[[PoseCritic], dict[str, float]]:
+        frames = fixed_frames(options.packs, "validation", VALIDATION_FRAMES)
+        return lambda network: measure(network, frames)
+
+    samples = CriticSamples(options.packs, options.backgrounds, options.batch, options.uses)
+    train(options, Task(samples, network, loss, validation))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,18 @@ from mocapanything_addon.ik.rotations import nearest_rotation
 from mocapanything_addon.models.motion_decoder import DecodedMotion, MotionDecoder
 from mocapanything_addon.models.reference_encoder import ReferenceBatch
 
-from .data import load_characters
-from .loop import Schedule, Trainer
+from .data import load_characters, shared_characters
+from .device import as_float, mixed_precision, moved
+from .loop import Figures
+from .options import read_options, training_options
+from .pool import Pool
+from .train import Task, train
 from .windows import Window, WindowMaker
 
 WINDOWS_PER_BATCH = 16
 VALIDATION_WINDOWS = 256
+POOL = 6000
+"""Windows kept where they are used more than once; the oldest make room for new ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +46,28 @@ class WindowBatch:
     contact: Tensor
     grounded: Tensor
     counts: Tensor
+
+
+@dataclass(frozen=True)
+class DecoderSamples:
+    """Windows of the training side; see :class:`.supply.Samples`."""
+
+    packs: Path
+    batch: int = WINDOWS_PER_BATCH
+    uses: int = 1
+    """How often a window is used on average. Those used once are stacked with others of like joint counts."""
+
+    def load(self) -> str:
+        """The characters."""
+        return f"{len(shared_characters(self.packs, 'train', need_clips=True))} characters"
+
+    def batches(self, rng: np.random.Generator, makers: int) -> Iterator[WindowBatch]:
+        """Batches without end; one of so many makers."""
+        maker = WindowMaker(shared_characters(self.packs, "train", need_clips=True), rng)
+        size = max(POOL // makers, 2 * self.batch)
+        pool = Pool(lambda: maker.batch(1), rng, size=size, uses=self.uses)
+        while True:
+            yield stack_windows(maker.batch(self.batch) if self.uses == 1 else pool.draw(self.batch))
 
 
 def stack_windows(windows: list[Window]) -> WindowBatch:
@@ -89,12 +117,14 @@ def stack_windows(windows: list[Window]) -> WindowBatch:
 
 
 def predict(network: MotionDecoder, batch: WindowBatch) -> DecodedMotion:
-    """Run the decoder on a batch."""
-    seen = torch.ones(batch.times.shape, dtype=torch.bool)
-    return network(batch.reference, batch.joints, batch.frames, batch.times, seen)
+    """Run the decoder on a batch, where the batch is."""
+    seen = torch.ones(batch.times.shape, dtype=torch.bool, device=batch.times.device)
+    with mixed_precision(seen.device):
+        decoded = network(batch.reference, batch.joints, batch.frames, batch.times, seen)
+    return as_float(decoded)
 
 
-def decoder_loss(decoded: DecodedMotion, batch: WindowBatch) -> tuple[Tensor, dict[str, float]]:
+def decoder_loss(decoded: DecodedMotion, batch: WindowBatch) -> tuple[Tensor, Figures]:
     """Squared error of raw rotations and of their change, their scale, root, joint places, contacts."""
     judged = batch.counts[:, None].expand(batch.contact.shape).float()
     total = judged.sum().clamp_min(1.0)
@@ -119,20 +149,21 @@ def decoder_loss(decoded: DecodedMotion, batch: WindowBatch) -> tuple[Tensor, di
     loss = 10.0 * rotation + 5.0 * change + 4.0 * root + 0.2 * scale_mean
     loss = loss + 2.0 * shift + 5.0 * place + 0.2 * contact_mean
     figures = {"rotation": rotation, "root": root, "shift": shift, "place": place, "contact": contact_mean}
-    return loss, {name: float(value.detach()) for name, value in figures.items()}
+    return loss, {name: value.detach() for name, value in figures.items()}
 
 
 @torch.no_grad()
 def measure(network: MotionDecoder, windows: list[Window]) -> dict[str, float]:
     """Degrees of local rotations and of the root: decoded, of the estimate before, and of the rest pose."""
     network.eval()
+    device = next(network.parameters()).device
     angles: dict[str, list[NDArray]] = {name: [] for name in ("decoded", "estimate", "rest")}
     roots: dict[str, list[NDArray]] = {"decoded": [], "estimate": []}
     ratio: list[NDArray] = []
     right = never = total = 0.0
     for start in range(0, len(windows), WINDOWS_PER_BATCH):
         batch = stack_windows(windows[start : start + WINDOWS_PER_BATCH])
-        out = predict(network, batch)
+        out = moved(predict(network, moved(batch, device)), torch.device("cpu"))
         truth = batch.rotations.double().numpy()
         decoded = nearest_rotation(out.rotations.double().numpy() + 1e-9 * np.eye(3))
         use = np.broadcast_to(batch.counts[:, None].numpy(), truth.shape[:3])
@@ -170,35 +201,19 @@ def fixed_windows(packs: Path, side: str, count: int, seed: int = 7) -> list[Win
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see README.md."""
-    parser = argparse.ArgumentParser(prog="python -m training decoder", description=__doc__)
-    parser.add_argument("--packs", type=Path, default=Path("data/packs"))
-    parser.add_argument("--run", type=Path, default=Path("runs/decoder"))
-    parser.add_argument("--steps", type=int, default=12000, help="budget: the cosine ends here")
-    parser.add_argument("--rate", type=float, default=1.0e-3)
-    parser.add_argument("--begin-with", type=Path, metavar="FILE", help="exported weights for a new run")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
+    parser = training_options("decoder", __doc__, rate=1.0e-3, steps=12000, batch=WINDOWS_PER_BATCH)
+    parser.add_argument("--uses", type=int, default=1, help="of each window, on average")
+    options = read_options(parser, arguments)
 
-    torch.set_num_threads(1)
-    torch.manual_seed(options.seed)
-    network = MotionDecoder()
-    trainer = Trainer(network, options.run, Schedule(options.rate, options.steps))
-    if options.begin_with is not None:
-        trainer.begin_with(options.begin_with)
-    # A run that goes on must not see the same samples again.
-    rng = np.random.default_rng([options.seed, trainer.step])
-    maker = WindowMaker(load_characters(options.packs, "train", need_clips=True), rng)
-    validation = fixed_windows(options.packs, "validation", VALIDATION_WINDOWS)
-    print(
-        f"{len(maker.characters)} characters, {sum(p.numel() for p in network.parameters())} parameters",
-        flush=True,
-    )
-
-    def train_step() -> tuple[Tensor, dict[str, float]]:
-        batch = stack_windows(maker.batch(WINDOWS_PER_BATCH))
+    def loss(network: MotionDecoder, batch: WindowBatch) -> tuple[Tensor, Figures]:
         return decoder_loss(predict(network, batch), batch)
 
-    trainer.run(train_step, lambda: measure(trainer.average, validation), steps=options.steps)  # type: ignore[arg-type]
+    def validation() -> Callable[[MotionDecoder], dict[str, float]]:
+        windows = fixed_windows(options.packs, "validation", VALIDATION_WINDOWS)
+        return lambda network: measure(network, windows)
+
+    samples = DecoderSamples(options.packs, options.batch, options.uses)
+    train(options, Task(samples, MotionDecoder, loss, validation))
 
 
 def _padded(values: NDArray, axis: int, length: int) -> NDArray:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import argparse
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from torch.nn import functional
 from mocapanything_addon.models.mask_network import MaskNetwork, standardised
 
 from .backdrops import Backdrops
-from .data import load_characters
-from .loop import Schedule, Trainer
+from .data import load_characters, shared_characters
+from .device import mixed_precision, moved
+from .loop import Figures
 from .mask_hints import HINTS, random_hint
 from .mask_scenes import MaskScene, MaskSceneMaker
+from .options import read_options, training_options
 from .pool import Pool
 from .teacher import TaughtFrame, load_mask_split, taught_frames
+from .train import Task, train
 
 BATCH = 16
 POOL = 1200
@@ -49,9 +53,41 @@ class MaskBatch:
     """(B, 1, n, n) 0 to 1."""
 
 
-def drawn_batch(pool: Pool[MaskScene], rng: np.random.Generator) -> MaskBatch:
+@dataclass(frozen=True)
+class MaskSamples:
+    """Scenes of the training side; see :class:`.supply.Samples`."""
+
+    packs: Path
+    teacher: Path
+    photos: Path | None = None
+    cut_outs: Path | None = None
+    size: int = 128
+    batch: int = BATCH
+    uses: int = USES
+
+    def load(self) -> str:
+        """Characters, real frames and cut-outs."""
+        cut_outs = _shared_cut_outs(self.cut_outs)
+        return (
+            f"{len(shared_characters(self.packs, 'train'))} characters, "
+            f"{len(_shared_taught(self.teacher))} real frames, {len(cut_outs)} cut-outs"
+        )
+
+    def batches(self, rng: np.random.Generator, makers: int) -> Iterator[MaskBatch]:
+        """Batches without end; one of so many makers."""
+        taught, characters = _shared_taught(self.teacher), shared_characters(self.packs, "train")
+        backdrops = Backdrops(rng, self.photos, taught)
+        cut_outs = _shared_cut_outs(self.cut_outs)
+        maker = MaskSceneMaker(characters, taught, backdrops, rng, self.size, cut_outs=cut_outs)
+        size = max(POOL // makers, 4 * self.batch)
+        pool = Pool(lambda: [maker.scene()], rng, size=size, uses=self.uses)
+        while True:
+            yield drawn_batch(pool, rng, self.batch)
+
+
+def drawn_batch(pool: Pool[MaskScene], rng: np.random.Generator, count: int = BATCH) -> MaskBatch:
     """The next training batch: scenes with another hint each time, turned over and in another light."""
-    scenes = pool.draw(BATCH)
+    scenes = pool.draw(count)
     return stack_scenes(scenes, [random_hint(scene, rng) for scene in scenes], rng)
 
 
@@ -77,7 +113,7 @@ def stack_scenes(
     )
 
 
-def mask_loss(logit: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, float]]:
+def mask_loss(logit: Tensor, truth: Tensor) -> tuple[Tensor, Figures]:
     """Cross-entropy, more along the outline, and one minus the soft IoU of each window."""
     width = 2 * max(1, round(BOUNDARY * truth.shape[-1])) + 1
     near = functional.max_pool2d(truth, width, 1, width // 2) + functional.max_pool2d(
@@ -93,7 +129,7 @@ def mask_loss(logit: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, float]]:
     both = (odds + truth - odds * truth).sum((1, 2, 3)) + some
     overlap = (shared / both).mean()
     loss = entropy + 0.5 * (1.0 - overlap)
-    return loss, {"entropy": float(entropy.detach()), "overlap": float(overlap.detach())}
+    return loss, {"entropy": entropy.detach(), "overlap": overlap.detach()}
 
 
 def overlap(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
@@ -105,7 +141,9 @@ def overlap(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 @torch.no_grad()
 def predicted(network: nn.Module, batch: MaskBatch) -> NDArray[np.float32]:
     """(B, n, n) log odds."""
-    return network(batch.image, batch.hint)[:, 0].float().numpy()
+    batch = moved(batch, next(network.parameters()).device)
+    with mixed_precision(batch.image.device):
+        return network(batch.image, batch.hint)[:, 0].float().cpu().numpy()
 
 
 def measure(
@@ -167,53 +205,53 @@ def load_cut_outs(folder: Path) -> list[TaughtFrame]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see README.md."""
-    parser = argparse.ArgumentParser(prog="python -m training mask", description=__doc__)
-    parser.add_argument("--packs", type=Path, default=Path("data/packs"))
+    parser = training_options("mask", __doc__, rate=1.0e-3, steps=4000, batch=BATCH)
+    parser.set_defaults(evaluate_every=900.0)
     parser.add_argument("--teacher", type=Path, default=Path("data/teacher"), help="what 'teach' has written")
     parser.add_argument("--photos", type=Path, help="folder of pictures without creatures")
     parser.add_argument("--cut-outs", type=Path, help="folder of pictures of creatures with alpha")
     parser.add_argument("--trunk", type=Path, help="weights of EfficientNet-Lite0, for a new run")
-    parser.add_argument("--run", type=Path, default=Path("runs/mask"))
     parser.add_argument("--size", type=int, default=128, help="pixels a side of the windows, of 32")
-    parser.add_argument("--steps", type=int, default=4000, help="budget: the cosine ends here")
-    parser.add_argument("--rate", type=float, default=1.0e-3)
-    parser.add_argument("--begin-with", type=Path, metavar="FILE", help="exported weights for a new run")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-
-    torch.set_num_threads(1)
+    parser.add_argument("--uses", type=int, default=USES, help="of each scene, on average")
+    options = read_options(parser, arguments)
     cv2.setNumThreads(1)
-    torch.manual_seed(options.seed)
-    network = MaskNetwork()
-    if options.trunk is not None:
-        network.trunk.load_published(torch.load(options.trunk, weights_only=True))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trainer = Trainer(network, options.run, Schedule(options.rate, options.steps), pretrained=network.trunk)
-    if options.begin_with is not None:
-        trainer.begin_with(options.begin_with)
-    # A run that goes on must not see the same samples again.
-    rng = np.random.default_rng([options.seed, trainer.step])
-    taught = load_taught(options.teacher, "train")
-    backdrops = Backdrops(rng, options.photos, taught)
-    characters = load_characters(options.packs, "train")
-    cut_outs = load_cut_outs(options.cut_outs) if options.cut_outs is not None else []
-    maker = MaskSceneMaker(characters, taught, backdrops, rng, options.size, cut_outs=cut_outs)
-    pool = Pool(lambda: [maker.scene()], rng, size=POOL, uses=USES)
-    held_out = load_taught(options.teacher, "held_out")
-    drawn, real = fixed_scenes(options.packs, held_out, options.size, VALIDATION_SCENES)
-    print(
-        f"{len(characters)} characters, {len(taught)} real frames, {len(cut_outs)} cut-outs, "
-        f"{sum(p.numel() for p in network.parameters())} parameters",
-        flush=True,
-    )
 
-    def train_step() -> tuple[Tensor, dict[str, float]]:
-        batch = drawn_batch(pool, rng)
-        return mask_loss(network(batch.image, batch.hint), batch.mask)
+    def network() -> MaskNetwork:
+        made = MaskNetwork()
+        if options.trunk is not None:
+            made.trunk.load_published(torch.load(options.trunk, weights_only=True))
+        return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    trainer.run(
-        train_step, lambda: measure(trainer.average, drawn, real), steps=options.steps, evaluate_every=900.0
+    def loss(network: MaskNetwork, batch: MaskBatch) -> tuple[Tensor, Figures]:
+        with mixed_precision(batch.image.device):
+            logit = network(batch.image, batch.hint)
+        return mask_loss(logit.float(), batch.mask)
+
+    def validation() -> Callable[[MaskNetwork], dict[str, float]]:
+        held_out = load_taught(options.teacher, "held_out")
+        drawn, real = fixed_scenes(options.packs, held_out, options.size, VALIDATION_SCENES)
+        return lambda network: measure(network, drawn, real)
+
+    samples = MaskSamples(
+        options.packs,
+        options.teacher,
+        options.photos,
+        options.cut_outs,
+        options.size,
+        options.batch,
+        options.uses,
     )
+    train(options, Task(samples, network, loss, validation, pretrained=lambda network: network.trunk))
+
+
+@functools.cache
+def _shared_taught(folder: Path) -> list[TaughtFrame]:
+    return load_taught(folder, "train")
+
+
+@functools.cache
+def _shared_cut_outs(folder: Path | None) -> list[TaughtFrame]:
+    return [] if folder is None else load_cut_outs(folder)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from training.character import Character, about_up
 from training.poses import random_pose
 from training.rivals import CANDIDATES, RivalMaker, twin
 from training.scenes import SceneMaker
-from training.train_critic import begin_with_correspondence, critic_loss, measure, scores
+from training.train_critic import begin_with_correspondence, critic_loss, measure, scores, stack_frames
 
 LEVEL = np.array([[0, 1.0, 0], [0, 0, -1.0], [-1.0, 0, 0]])
 FAR = Camera.from_fov(6.0, 200, 200, LEVEL, np.array([0.0, 0.4, 25.0]))
@@ -78,7 +78,7 @@ def test_scores_do_not_depend_on_the_order(maker):
         type(f)(f.color, f.mask, np.ascontiguousarray(f.drawn[order]), np.ascontiguousarray(f.painted[order]))
         for f in frames
     ]
-    found, again = scores(network, frames), scores(network, swapped)
+    found, again = scores(network, stack_frames(frames)), scores(network, stack_frames(swapped))
     assert found.shape == (3, CANDIDATES)
     assert torch.allclose(found[:, order], again, atol=1e-5)
 
