@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: setup demo samples bench-ik bench-fit bench-subject test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
+.PHONY: setup demo samples bench-ik bench-fit bench-subject train-gpu test test-pure test-bpy test-worker test-zip test-matrix lint zip clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,10 @@ bench-ik: setup
 
 bench-fit: setup
 	$(PY) -m benchmarks.fit --out out/benchmarks/fit
+
+# A bundle to train with on another machine, one with a GPU; BACKGROUNDS names a folder of pictures and videos.
+train-gpu: setup
+	$(PY) -m training bundle --out out/training.tar.gz $(if $(BACKGROUNDS),--backgrounds "$(BACKGROUNDS)")
 
 bench-subject: setup
 	$(PY) -m benchmarks.subject --rivals --out out/benchmarks/subject

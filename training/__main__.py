@@ -19,6 +19,9 @@ COMMANDS = {
     "mask": "train_mask",
     "critic": "train_critic",
     "kinds": "body_kinds",
+    "curves": "curves",
+    "bundle": "bundle",
+    "timed": "timed",
 }
 
 
@@ -29,7 +32,12 @@ def main() -> None:
     # Software GL and BLAS start a thread a core; a training process is meant to keep to one.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    importlib.import_module(f".{COMMANDS[sys.argv[1]]}", __package__).main(sys.argv[2:])
+    from mocapanything_addon.jobs.errors import CaptureError
+
+    try:
+        importlib.import_module(f".{COMMANDS[sys.argv[1]]}", __package__).main(sys.argv[2:])
+    except CaptureError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class Backgrounds:
     def __init__(self, rng: np.random.Generator, folder: Path | None = None, count: int = 120) -> None:
         self.pictures = [_procedural(rng) for _ in range(count)]
         if folder is not None:
-            self.pictures += _frames_below(folder)
+            self.pictures += frames_below(folder)
 
     def cut(self, size: int, rng: np.random.Generator) -> Image:
         """(size, size, 3) 0 to 1, a random part with random tint."""
@@ -178,7 +178,8 @@ def _procedural(rng: np.random.Generator) -> Image:
     return np.clip(picture, 0.0, 1.0)
 
 
-def _frames_below(folder: Path, per_video: int = 12) -> list[Image]:
+def frames_below(folder: Path, per_video: int = 12) -> list[Image]:
+    """All pictures and some frames of all videos below a folder, (192, 192, 3) 0 to 1."""
     pictures = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in (".png", ".jpg", ".jpeg"):

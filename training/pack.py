@@ -13,6 +13,8 @@ from mocapanything_addon.jobs.rig import Rig
 
 FRAME_RATE = 24.0
 SUFFIX = ".pack.npz"
+LONG = {"rest_positions": np.float64, "up": np.float64, "skin_weights": np.float32}
+"""What a pack in half precision has shorter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +53,18 @@ class Pack:
         arrays = {f.name: getattr(rig, f.name) for f in fields(cls) if f.name not in own}
         return cls(name=name, family=family, clips=clips, **arrays)
 
-    def save(self, folder: Path) -> None:
-        """Write ``NAME.pack.npz``, whole or not at all: others may be reading the folder."""
+    def save(self, folder: Path, *, half: bool = False) -> None:
+        """Write ``NAME.pack.npz``, whole or not at all: others may be reading the folder.
+
+        With ``half``, rotations and skin weights are in half precision (0.03 degrees), places in single.
+        """
         arrays = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self) if f.name != "clips"}
         arrays["clip_names"] = np.array([clip.name for clip in self.clips], np.str_)
         for index, clip in enumerate(self.clips):
             arrays[f"rotations_{index}"] = clip.rotations
             arrays[f"root_positions_{index}"] = clip.root_positions
+        if half:
+            arrays = {name: _shorter(name, values) for name, values in arrays.items()}
         temporary = folder / (self.name + ".part.npz")
         np.savez_compressed(temporary, **arrays)
         temporary.replace(folder / (self.name + SUFFIX))
@@ -67,11 +74,23 @@ class Pack:
         """Read what :meth:`save` wrote."""
         with np.load(folder / (name + SUFFIX), allow_pickle=False) as data:
             clips = tuple(
-                MotionClip(str(clip), data[f"rotations_{i}"], data[f"root_positions_{i}"])
+                MotionClip(
+                    str(clip),
+                    data[f"rotations_{i}"].astype(np.float32, copy=False),
+                    data[f"root_positions_{i}"],
+                )
                 for i, clip in enumerate(data["clip_names"])
             )
             arrays = {f.name: data[f.name] for f in fields(cls) if f.name not in ("name", "family", "clips")}
+            for long, kind in LONG.items():
+                arrays[long] = arrays[long].astype(kind, copy=False)
             return cls(name=name, family=str(data["family"]), clips=clips, **arrays)
+
+
+def _shorter(name: str, values: NDArray) -> NDArray:
+    if name.startswith("rotations_") or name == "skin_weights":
+        return values.astype(np.float16)
+    return values.astype(np.float32) if values.dtype == np.float64 else values
 
 
 def pack_names(folder: Path) -> list[str]:

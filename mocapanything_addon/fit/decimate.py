@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import fast_simplification
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -107,6 +106,9 @@ def _simplify(
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     low, side = points.min(0), float(np.ptp(points, axis=0).max()) or 1.0
     unit = ((points - low) / side).astype(np.float64)
+    # Here, for what trains networks has thin meshes already and may be without it.
+    import fast_simplification
+
     simple_points, simple_faces = fast_simplification.simplify(
         unit, np.ascontiguousarray(faces, dtype=np.int32), target_count=target_faces
     )[:2]
