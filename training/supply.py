@@ -52,6 +52,8 @@ class Supply(Generic[Batch]):
             self._batches = samples.batches(np.random.default_rng(list(seed)), 1)
             return
         _allow_open_files()
+        # Before the fork: OpenCV's threads do not come along, and who tries to end them waits forever.
+        cv2.setNumThreads(1)
         loader: DataLoader[Batch] = DataLoader(
             _Made(samples, list(seed)),
             batch_size=None,
@@ -79,7 +81,8 @@ class _Made(IterableDataset):
     def __iter__(self) -> Iterator:
         worker = get_worker_info()
         assert worker is not None
-        cv2.setNumThreads(1)
+        if cv2.getNumThreads() != 1:  # not forked
+            cv2.setNumThreads(1)
         torch.set_num_threads(1)
         rng = np.random.default_rng([*self.seed, worker.id + 1])
         return self.samples.batches(rng, worker.num_workers)

@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+import pytest
 import torch
 from training_packs import write_tube_packs
 
@@ -41,6 +43,16 @@ def test_workers_make_other_batches_than_each_other():
     assert len({float(batch.values[0]) for batch in batches}) == 40
     assert supply.described == "numbers"
     assert supply.waited > 0.0
+
+
+@pytest.mark.timeout(60)
+def test_workers_start_where_opencv_has_threads():
+    """Regression: they waited forever for threads that had not come along with them."""
+    cv2.setNumThreads(2)
+    picture = np.zeros((1500, 1500, 3), np.float32)
+    for _ in range(3):
+        cv2.resize(picture, (900, 900), interpolation=cv2.INTER_AREA)
+    assert Supply(Numbers(), [3, 0], workers=1).next().process != os.getpid()
 
 
 def test_without_workers_the_batches_are_those_of_the_seed():
