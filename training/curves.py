@@ -100,15 +100,14 @@ def _draw(cell: Any, panel: Panel, curves: dict[str, Columns], axis: str) -> Non
     alone = sum(any(line in curve for line in panel.lines) for curve in curves.values()) == 1
     color = 0
     for name, curve in curves.items():
-        at = _on_a_logarithmic_axis(curve[axis])
         for line in (line for line in panel.lines if line in curve):
             label = line if alone else f"{name}: {line}" if len(panel.lines) > 1 else name
-            cell.plot(at, curve[line], marker=".", markersize=3, color=f"C{color}", label=label)
+            cell.plot(*_points(curve, axis, line), marker=".", markersize=3, color=f"C{color}", label=label)
             color += 1
         if any(line in curve for line in panel.lines):
             for floor, shade in zip((f for f in panel.floors if f in curve), ("0.35", "0.6"), strict=False):
                 label = floor if alone else f"{name}: {floor}"
-                cell.plot(at, curve[floor], linestyle="--", linewidth=1, color=shade, label=label)
+                cell.plot(*_points(curve, axis, floor), linestyle="--", linewidth=1, color=shade, label=label)
     if panel.chance is not None:
         cell.axhline(panel.chance, linestyle="--", linewidth=1, color="0.35", label="chance")
     cell.set_xscale("log")
@@ -120,6 +119,13 @@ def _draw(cell: Any, panel: Panel, curves: dict[str, Columns], axis: str) -> Non
     cell.tick_params(labelsize=7)
     cell.grid(alpha=0.3)
     cell.legend(fontsize=6)
+
+
+def _points(curve: Columns, axis: str, column: str) -> tuple[list[float], list[float]]:
+    """Where a column has figures, and these; a gap in the column is no gap in its line."""
+    at = _on_a_logarithmic_axis(curve[axis])
+    known = [(x, y) for x, y in zip(at, curve[column], strict=True) if math.isfinite(y)]
+    return [x for x, _ in known], [y for _, y in known]
 
 
 def _on_a_logarithmic_axis(values: list[float]) -> list[float]:

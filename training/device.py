@@ -43,8 +43,8 @@ def choose_device(name: str, number: int = 0) -> torch.device:
 
 
 def mixed_precision(device: torch.device) -> AbstractContextManager:
-    """bfloat16 where it is safe, on CUDA; as it stands everywhere else."""
-    return torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda")
+    """bfloat16 to learn in, on CUDA alone; what is measured, without gradients, runs as in captures."""
+    return torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda" and torch.is_grad_enabled())
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:
@@ -70,7 +70,7 @@ def _moved(batch: Any, device: torch.device) -> Any:
         value = getattr(batch, field.name)
         if isinstance(value, Tensor):
             # Out of pinned memory the copy runs beside what the device still works on.
-            pinned = value.pin_memory() if device.type == "cuda" else value
+            pinned = value.pin_memory() if device.type == "cuda" and value.numel() else value
             changes[field.name] = pinned.to(device, non_blocking=device.type == "cuda")
         elif is_dataclass(value):
             changes[field.name] = _moved(value, device)

@@ -222,14 +222,14 @@ class Trainer:
         ended = self.step >= steps
         while not ended:
             # A last evaluation has to fit in.
-            late = time.monotonic() - self._begun > self._limit - measuring
-            ended = self.update(*train_step(), ending=late) or self.step >= steps
+            left = self._limit - (time.monotonic() - self._begun) - measuring
+            ended = self.update(*train_step(), ending=left < 0.0) or self.step >= steps
             now = time.monotonic()
             self.seconds += now - before
             before = now
             if not self.ranks.leads:
                 continue
-            if ended or now - evaluated > evaluate_every:
+            if ended or (now - evaluated > evaluate_every and left > 2.0 * measuring):
                 figures = {name: float(value) for name, value in self.running.items()}
                 if not math.isfinite(figures["loss"]):
                     raise FloatingPointError(

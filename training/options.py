@@ -85,13 +85,13 @@ def read_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | Non
 def keep_config(options: argparse.Namespace) -> None:
     """Write the options into the run's folder.
 
-    ``config.toml`` holds those that the run began with; where it goes on with others, these stand in
-    ``config-from-STEP.toml``.
+    ``config.toml`` holds those that the run began with; where it goes on with others than another time, these
+    stand in ``config-from-STEP.toml``.
     """
     text = as_toml(vars(options))
     options.run.mkdir(parents=True, exist_ok=True)
     earlier = sorted(options.run.glob("config*.toml"), key=lambda path: path.stat().st_mtime_ns)
-    if earlier and earlier[-1].read_text(encoding="utf-8") == text:
+    if earlier and _but_time(earlier[-1].read_text(encoding="utf-8")) == _but_time(text):
         return
     begun = (options.run / CHECKPOINT).exists()
     name = f"config-from-{steps_done(options.run)}.toml" if begun else CONFIG
@@ -106,6 +106,10 @@ def as_toml(values: dict[str, Any]) -> str:
         if value is not None and name != "config"
     ]
     return "\n".join(lines) + "\n"
+
+
+def _but_time(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("minutes")]
 
 
 def _as_arguments(parser: argparse.ArgumentParser, file: Path) -> list[str]:

@@ -26,6 +26,8 @@ CONFIGS = Path(__file__).with_name("gpu")
 BACKGROUNDS = "data/backgrounds"
 AROUND = 20.0
 """Seconds that a run takes to start and to end, beside its training."""
+CPU_RATE = 3e-4
+"""Learning rate where a GPU's options are not taken: low, for the few steps begin with trained weights."""
 GRACE = 90.0
 """Seconds after its time in which a run has to end."""
 
@@ -55,7 +57,7 @@ def command_of(
     if network != "decoder" and options.backgrounds.is_dir():
         command += ["--backgrounds", str(options.backgrounds)]
     if device == "cpu":
-        command += [f"--steps={10**9}", "--evaluate-every=60", "--save-every=60"]
+        command += [f"--steps={10**9}", f"--rate={CPU_RATE}", "--evaluate-every=60", "--save-every=60"]
     return command
 
 

@@ -71,6 +71,7 @@ def test_a_run_keeps_the_config_it_began_with_and_later_ones_beside_it(tmp_path)
     trainer.update(network(torch.ones(1, 2)).sum(), {})
     trainer.save()
     keep_config(options)  # nothing has changed
+    keep_config(read_options(parser(), [*arguments, "--minutes", "9"]))  # nor here
     keep_config(read_options(parser(), [*arguments, "--steps", "50"]))
     assert sorted(p.name for p in options.run.glob("*.toml")) == ["config-from-1.toml", "config.toml"]
     assert "steps = 40" in kept.read_text()
