@@ -85,6 +85,7 @@ def capture(
     python: str | Path | None = None,
     output_folder: str | Path | None = None,
     overlay: bool = False,
+    reference_views: bool = False,
     progress: Callable[[Message], None] | None = None,
 ) -> CaptureResult:
     """Capture the motion in a video onto a character, as a new Action. Blocks until it is done.
@@ -97,6 +98,9 @@ def capture(
         output_folder: Where the job folder shall be, new or empty; None: among the extension's own files,
             from where it goes some time after.
         overlay: Also draw the result over the video.
+        reference_views: Also render the character in rest pose from all sides, into ``views`` of the job
+            folder. The correspondence network (``models.networks.Networks.correspond``) can use them; the
+            capture itself does not.
         progress: Called with each message about how far the capture is, and each warning.
 
     Returns:
@@ -109,7 +113,13 @@ def capture(
             Actions and the scene are as they were.
     """
     run = start_capture(
-        armature, video, settings, python=python, output_folder=output_folder, overlay=overlay
+        armature,
+        video,
+        settings,
+        python=python,
+        output_folder=output_folder,
+        overlay=overlay,
+        reference_views=reference_views,
     )
     run.wait(progress)
     return run.apply()
@@ -123,6 +133,7 @@ def start_capture(
     python: str | Path | None = None,
     output_folder: str | Path | None = None,
     overlay: bool = False,
+    reference_views: bool = False,
 ) -> CaptureRun:
     """Begin a capture that the caller keeps going with :meth:`CaptureRun.poll`; see :func:`capture`.
 
@@ -157,7 +168,7 @@ def start_capture(
         cache_folder=places.cache().folder,
         blender_version=bpy.app.version_string,
     )
-    return CaptureRun(armature, request, interpreter, folder)
+    return CaptureRun(armature, request, interpreter, folder, reference_views=reference_views)
 
 
 class StillsRun:
@@ -258,7 +269,15 @@ class CaptureRun:
     The armature is remembered by its identity, not as a Python object, which undo would make invalid.
     """
 
-    def __init__(self, armature: bpy.types.Object, request: Request, python: Path, folder: Path) -> None:
+    def __init__(
+        self,
+        armature: bpy.types.Object,
+        request: Request,
+        python: Path,
+        folder: Path,
+        *,
+        reference_views: bool = False,
+    ) -> None:
         self.finished = False
         self.error: CaptureError | None = None
         self._armature_uid = armature.session_uid
@@ -266,6 +285,7 @@ class CaptureRun:
         self._request = request
         self._python = python
         self._folder = folder
+        self._wants_views = reference_views
         self._preparation: Generator[Message, None, None] | None = self._prepare()
         self._cancelled = False
         self._rig: Rig | None = None
@@ -280,7 +300,8 @@ class CaptureRun:
     def poll(self) -> list[Message]:
         """Do the next step and return what there is to say; the last message is ``Done`` or ``Failed``.
 
-        Reading the rig and rendering its views block Blender for their time; the rest goes on in the worker.
+        Reading the rig, and rendering its views where they are wanted, block Blender for their time; the rest
+        goes on in the worker.
         """
         if self.finished:
             return []
@@ -387,7 +408,7 @@ class CaptureRun:
         rig = self._rig = read_rig(self._armature())
         with tempfile.TemporaryDirectory(prefix="mocapanything-", ignore_cleanup_errors=True) as scratch:
             views = None
-            if self._request.settings.use_networks:  # nothing else looks at them
+            if self._wants_views:
                 views = Path(scratch) / "views"
                 yield from self._render_views(rig, views)
             yield Progress("worker", 0, 1)

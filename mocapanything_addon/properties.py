@@ -151,9 +151,9 @@ class MOCAPANYTHING_PG_capture(bpy.types.PropertyGroup):
     )
     use_networks: BoolProperty(
         name="Use Networks",
-        description="Let trained networks suggest where the points of the body are and which poses are "
-        "likely. Switch it off to go by outlines and movement in the video alone, in less time. Makes no "
-        "difference at quality Fast",
+        description="Let trained networks tell poses apart that look alike in outline, and suggest what the "
+        "video does not show. Switch it off to go by outlines and movement in the video alone, in less time. "
+        "Makes no difference at quality Fast",
         default=True,
     )
     seed: IntProperty(

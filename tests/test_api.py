@@ -331,13 +331,24 @@ def test_video_path_relative_to_the_open_file(
     assert result.report["video"]["path"] == str(video)  # type: ignore[index]
 
 
+def test_no_views_are_rendered_that_nothing_looks_at(
+    armature: bpy.types.Object, video: Path, tmp_path: Path, user_folder: Path
+) -> None:
+    heard: list[Message] = []
+    result = api.capture(armature, video, python=worker_python(tmp_path, "work"), progress=heard.append)
+    assert Progress("views", 0, 1) not in heard
+    assert result.report["reference_views"] is None
+    assert JobFolder(result.folder).load_views() is None
+    assert not (user_folder / "cache").exists()
+
+
 def test_reference_views_are_rendered_once(
     armature: bpy.types.Object, video: Path, tmp_path: Path, user_folder: Path
 ) -> None:
     before = state(armature)
     heard: list[Message] = []
     python = worker_python(tmp_path, "work")
-    run = api.start_capture(armature, video, python=python)
+    run = api.start_capture(armature, video, python=python, reference_views=True)
     run.wait(heard.append)
     assert state(armature) == before
     result = run.apply()
@@ -348,7 +359,7 @@ def test_reference_views_are_rendered_once(
         pytest.skip("no Eevee here, so nothing is kept")
     assert Progress("views", 0, 1) in heard
     heard.clear()
-    again = api.capture(armature, video, python=python, progress=heard.append)
+    again = api.capture(armature, video, python=python, progress=heard.append, reference_views=True)
     assert Progress("views", 0, 1) not in heard
     loaded = JobFolder(again.folder).load_views()
     assert loaded is not None
@@ -366,7 +377,8 @@ def test_other_engine_is_said_and_not_kept(
     """As on a machine whose graphics driver cannot run Eevee."""
     monkeypatch.setattr("mocapanything_addon.scene.compat.eevee_engine", lambda: "NO_SUCH_ENGINE")
     heard: list[Message] = []
-    result = api.capture(armature, video, python=worker_python(tmp_path, "work"), progress=heard.append)
+    python = worker_python(tmp_path, "work")
+    result = api.capture(armature, video, python=python, progress=heard.append, reference_views=True)
     assert result.report["reference_views"]["engine"] == "BLENDER_WORKBENCH"  # type: ignore[index]
     assert any("BLENDER_WORKBENCH" in m.message for m in heard if isinstance(m, Warned))
     assert not (user_folder / "cache").exists()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rig as the networks know it during a capture."""
+"""A rig as the networks are told of it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A rig, encoded. Points are its J joints followed by S surface points; K = J + S."""
+    """A rig, prepared. Points are its J joints followed by S surface points; K = J + S."""
 
     rig: Rig
     mesh: FitMesh
     inputs: ReferenceInput
-    queries: Tensor
-    """(K, width) for the correspondence network."""
-    batch: ReferenceBatch
-    """Of this one rig, for the decoder."""
 
     @property
     def point_count(self) -> int:
@@ -55,8 +51,15 @@ def normalised(rig: Rig, points: NDArray[np.floating]) -> Array:
     return (points - rig.rest_positions[0]) @ to_normalised(rig.up).T / rig.size
 
 
-def reference_batch(inputs: ReferenceInput, device: torch.device) -> ReferenceBatch:
-    """One rig as a batch."""
+def reference_batch(inputs: ReferenceInput, device: torch.device, *, views: bool = True) -> ReferenceBatch:
+    """One rig as a batch.
+
+    Args:
+        inputs: The rig.
+        device: Where to.
+        views: With its reference views; the motion decoder was trained without any.
+    """
+    shown = slice(None if views else 0)
 
     def one(array: NDArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
@@ -71,8 +74,8 @@ def reference_batch(inputs: ReferenceInput, device: torch.device) -> ReferenceBa
         surface_normals=one(inputs.surface_normals),
         surface_joints=one(inputs.surface_joints),
         surface_weights=one(inputs.surface_weights),
-        views=one(inputs.views),
-        view_points=one(inputs.view_points),
+        views=one(inputs.views[shown]),
+        view_points=one(inputs.view_points[shown]),
     )
 
 

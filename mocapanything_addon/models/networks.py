@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..fit.clip import SubjectClip
 from ..fit.crop import Crop
@@ -32,13 +33,15 @@ from .motion_features import MotionInput, confidence_of, frame_motion_features, 
 from .network_critic import NetworkCritic
 from .pose_critic import PoseCritic
 from .reference import reference_input, to_normalised
+from .reference_encoder import ReferenceBatch
 from .registry import DEFAULT_FOLDER, WeightsEntry, load_network, read_manifest
 from .video_features import IMAGE_SIZE, PointEvidence
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
-USED = ("correspondence", "decoder", "critic")
-"""Of the weights; the mask network is loaded by whoever cuts out."""
+USED = ("decoder", "critic")
+"""What a capture asks; the mask network is loaded by whoever cuts out, the correspondence network when it is
+asked first."""
 FRAMES_AT_ONCE = 16
 WINDOWS_AT_ONCE = 8
 MEAN_DISTANCE = float(np.sqrt(np.pi / 2.0))
@@ -62,26 +65,27 @@ class Networks:
     """The learned modules with their weights. Deterministic on a CPU.
 
     Args:
-        correspondence: Reference encoder and video features.
         decoder: Motion decoder.
         critic: Pose critic.
         device: Where they are.
+        load_correspondence: Gives reference encoder and video features, at the first question to them.
         entries: What was loaded, for the report.
     """
 
     def __init__(
         self,
-        correspondence: CorrespondenceNetwork,
         decoder: MotionDecoder,
         critic: PoseCritic,
         device: torch.device,
+        *,
+        load_correspondence: Callable[[], CorrespondenceNetwork],
         entries: tuple[WeightsEntry, ...] = (),
     ) -> None:
-        self.correspondence = correspondence.eval()
         self.decoder = decoder.eval()
         self.critic = NetworkCritic(critic, device)
         self.device = device
         self.entries = entries
+        self._load_correspondence = load_correspondence
 
     @classmethod
     def load(cls, folder: Path = DEFAULT_FOLDER, device: str = "cpu") -> Networks:
@@ -96,25 +100,29 @@ class Networks:
         """
         chosen = _best_device() if device == "auto" else torch.device(device)
         entries = read_manifest(folder)
-        missing = set(USED) - set(entries)
-        if missing:
-            raise CaptureError(
-                f"The list of weights in {folder} names no {' and no '.join(sorted(missing))} network.",
-                code="weights_damaged",
-            )
-        correspondence, decoder, critic = (load_network(folder, entries[name], chosen) for name in USED)
-        assert isinstance(correspondence, CorrespondenceNetwork)
+        networks = {name: _loaded(folder, entries, name, chosen) for name in USED}
+        decoder, critic = networks["decoder"], networks["critic"]
         assert isinstance(decoder, MotionDecoder)
         assert isinstance(critic, PoseCritic)
-        return cls(correspondence, decoder, critic, chosen, tuple(entries[name] for name in USED))
+        return cls(
+            decoder,
+            critic,
+            chosen,
+            load_correspondence=partial(_loaded, folder, entries, "correspondence", chosen),
+            entries=tuple(entries[name] for name in USED),
+        )
 
-    @torch.inference_mode()
+    @cached_property
+    def correspondence(self) -> CorrespondenceNetwork:
+        """Reference encoder and video features. Raises CaptureError as :meth:`load`."""
+        return self._load_correspondence().eval()
+
     def encode(self, rig: Rig, views: ReferenceViews | None = None, mesh: FitMesh | None = None) -> Reference:
-        """Encode a rig once a capture.
+        """Prepare a rig once a capture.
 
         Args:
             rig: The character.
-            views: Renders in rest pose; None where there are none.
+            views: Renders in rest pose, which only :meth:`correspond` can use; None where there are none.
             mesh: The fit's mesh of this rig, when it is known already.
 
         Raises:
@@ -122,10 +130,7 @@ class Networks:
             OSError: a view's file is missing.
         """
         mesh = mesh or decimate(rig)
-        inputs = reference_input(rig, mesh, views)
-        batch = reference_batch(inputs, self.device)
-        queries = self.correspondence.queries(batch)[0]
-        return Reference(rig, mesh, inputs, queries, batch)
+        return Reference(rig, mesh, reference_input(rig, mesh, views))
 
     @torch.inference_mode()
     def correspond(
@@ -145,17 +150,22 @@ class Networks:
             pose: The estimate, T frames.
             camera: Of the source image, armature space.
             progress: Called with ("correspond", done, total) after every few frames.
+
+        Raises:
+            CaptureError: The correspondence network's weights are missing or damaged.
         """
         count, points = clip.frame_count, reference.point_count
         places = np.full((count, points, 2), np.nan)
         sigma = np.full((count, points), np.inf)
         visibility, depth_shift = np.zeros((count, points)), np.zeros((count, points))
         renderer = Renderer(reference.mesh.faces)
+        queries = self.correspondence.queries(reference_batch(reference.inputs, self.device))
         windows = {t: mask_window(clip.mask[t], clip.crops[t], IMAGE_SIZE) for t in range(count)}
         shown = {t: window for t, window in windows.items() if window is not None}
         for first in range(0, len(shown), FRAMES_AT_ONCE):
             some = dict(list(shown.items())[first : first + FRAMES_AT_ONCE])
-            evidence = self._find(reference, clip, some, _some_frames(pose, list(some)), camera, renderer)
+            posed = _some_frames(pose, list(some))
+            evidence = self._find(reference, queries, clip, some, posed, camera, renderer)
             for index, (t, window) in enumerate(some.items()):
                 places[t] = from_places(_numpy(evidence.places[index]), window)
                 scale = np.exp(_numpy(evidence.log_scale[index]))
@@ -203,6 +213,7 @@ class Networks:
         motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma, told)
         joints, frames = joint_motion_features(motion), frame_motion_features(motion)
         count, joint_count = joints.shape[:2]
+        batch = reference_batch(reference.inputs, self.device, views=False)
         raw = np.zeros((count, joint_count, 3, 3))
         log_sigma, contact = np.zeros((count, joint_count)), np.zeros((count, joint_count))
         shift, total = np.zeros((count, 3)), np.zeros(count)
@@ -210,7 +221,7 @@ class Networks:
         for first in range(0, len(starts), WINDOWS_AT_ONCE):
             some = starts[first : first + WINDOWS_AT_ONCE]
             spans = [np.arange(s, min(s + WINDOW, count)) for s in some]
-            out = self._decode(reference, joints, frames, motion.times, spans)
+            out = self._decode(batch, joints, frames, motion.times, spans)
             for index, span in enumerate(spans):
                 # The middle of a window knows more of its past and future than its ends do.
                 hat = 1.0 + np.minimum(np.arange(len(span)), np.arange(len(span))[::-1])
@@ -241,6 +252,7 @@ class Networks:
     def _find(
         self,
         reference: Reference,
+        queries: Tensor,
         clip: SubjectClip,
         windows: dict[int, Crop],
         pose: Pose,
@@ -261,7 +273,7 @@ class Networks:
         return self.correspondence.video(
             frame.contiguous(memory_format=torch.channels_last),
             self._tensor(np.stack(drawn)).float().contiguous(memory_format=torch.channels_last),
-            reference.queries[None].expand(len(windows), -1, -1),
+            queries.expand(len(windows), -1, -1),
             self._tensor(np.stack(places)),
             self._tensor(((depths - depths[:, :1]) / reference.rig.size).astype(np.float32)),
             torch.ones(depths.shape, dtype=torch.bool, device=self.device),
@@ -269,7 +281,7 @@ class Networks:
 
     def _decode(
         self,
-        reference: Reference,
+        reference: ReferenceBatch,
         joints: NDArray[np.float32],
         frames: NDArray[np.float32],
         times: Array,
@@ -280,7 +292,7 @@ class Networks:
         seen = np.stack([np.arange(length) < len(span) for span in spans])
         clock = np.stack([times[p] - times[p[0]] for p in padded]).astype(np.float32)
         return self.decoder(
-            repeated(reference.batch, len(spans)),
+            repeated(reference, len(spans)),
             self._tensor(np.stack([joints[p] for p in padded])),
             self._tensor(np.stack([frames[p] for p in padded])),
             self._tensor(clock),
@@ -289,6 +301,15 @@ class Networks:
 
     def _tensor(self, array: NDArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
+def _loaded(folder: Path, entries: dict[str, WeightsEntry], name: str, device: torch.device) -> nn.Module:
+    """A network of the manifest's entries."""
+    if name not in entries:
+        raise CaptureError(
+            f"The list of weights in {folder} names no {name} network.", code="weights_damaged"
+        )
+    return load_network(folder, entries[name], device)
 
 
 def _some_frames(pose: Pose, frames: list[int]) -> Pose:

@@ -25,7 +25,6 @@ STATUS_BAR_WIDTH = 14
 """Of the progress bar, in the user interface's units."""
 STAGE_LABELS = {
     "rig": "Reading the character",
-    "views": "Rendering the character",
     "worker": "Starting the worker",
     "networks": "Loading the networks",
     "decode": "Reading the video",
@@ -33,7 +32,6 @@ STAGE_LABELS = {
     "start search": "Finding the pose",
     "tracking": "Following the motion",
     "second look": "Cutting the subject out again",
-    "correspond": "Matching the surface",
     "motion prior": "Estimating the motion",
     "whole clip": "Fitting the whole clip",
     "build": "Measuring the subject",

@@ -5,9 +5,9 @@ The fit knows what it sees, and how well; the decoder knows how bodies move: wha
 small bones do while the rest of the body does this. So it is asked about the settled motion, and the clip is
 solved again about its answer, as firmly as it says itself. Pixels have the last word.
 
-The places of points that the correspondence network finds are not used: where the fit went well, its own
-error in the picture (0.2 to 1.2 % of the body) is below the network's (0.5 to 1.4 %), and where it went
-wrong, so did the network that began from it.
+The places of points that the correspondence network finds are not used, so it is not even loaded: where the
+fit went well, its own error in the picture (0.2 to 1.2 % of the body) is below the network's (0.5 to 1.4 %),
+and where it went wrong, so did the network that began from it.
 """
 
 from __future__ import annotations

@@ -12,15 +12,12 @@ bpy = pytest.importorskip("bpy")
 from character_file import make_character, worker_python  # noqa: E402
 
 from mocapanything_addon import api, places  # noqa: E402
-from mocapanything_addon.jobs.settings import CaptureSettings  # noqa: E402
 
 pytestmark = [pytest.mark.bpy, pytest.mark.worker]
 
 
-@pytest.mark.parametrize("use_networks", [False, True], ids=["rig", "rig and views"])
-def test_capture_without_a_window(
-    use_networks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("views", [False, True], ids=["rig", "rig and views"])
+def test_capture_without_a_window(views: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(places.FOLDER_VARIABLE, str(tmp_path / "user"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     armature = make_character()
@@ -29,7 +26,7 @@ def test_capture_without_a_window(
     video.write_bytes(b"for the stand-in")
     with bpy.context.temp_override(window=None):
         assert bpy.context.window is None
-        settings = CaptureSettings(use_networks=use_networks)
-        result = api.capture(armature, video, settings, python=worker_python(tmp_path, "work"))
+        python = worker_python(tmp_path, "work")
+        result = api.capture(armature, video, python=python, reference_views=views)
     assert armature.animation_data.action == result.action
     assert len(bpy.data.scenes) == scenes

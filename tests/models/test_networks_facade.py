@@ -34,11 +34,11 @@ SIZE = 96
 def networks() -> Networks:
     """Untrained: what is tested here is what goes round the networks."""
     torch.manual_seed(0)
-    modules = CorrespondenceNetwork(), MotionDecoder(), PoseCritic()
+    correspondence, *others = modules = CorrespondenceNetwork(), MotionDecoder(), PoseCritic()
     for module in modules:
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.05)
-    return Networks(*modules, torch.device("cpu"))
+    return Networks(*others, torch.device("cpu"), load_correspondence=lambda: correspondence)
 
 
 def posed(frames: int, seed: int = 0) -> Pose:
@@ -224,12 +224,40 @@ def weights(tmp_path):
 
 def test_the_shipped_weights_are_those_listed_and_they_load():
     networks = Networks.load()
-    assert {e.name for e in networks.entries} == {"correspondence", "decoder", "critic"}
+    assert {e.name for e in networks.entries} == {"decoder", "critic"}
     for entry in networks.entries:
         content = (DEFAULT_FOLDER / entry.file).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry.sha256
         assert len(content) < 16e6
     assert (DEFAULT_FOLDER / json.loads((DEFAULT_FOLDER / "weights.json").read_text())["card"]).is_file()
+
+
+def test_what_no_capture_asks_for_is_read_at_the_first_question(weights):
+    """A damaged file of the correspondence network hinders no capture."""
+    (weights / "correspondence.safetensors").unlink()
+    networks, rig, pose = Networks.load(weights), tube_rig(), posed(2)
+    reference, joints = networks.encode(rig), rig.joint_count
+    unknown = np.zeros((2, joints, 2)), np.full((2, joints), np.inf), np.ones((2, joints))
+    networks.decode(reference, np.arange(2) / 24.0, pose, camera(), *unknown)
+    for _ in range(2):
+        with pytest.raises(CaptureError, match=r"correspondence.safetensors is missing"):
+            networks.correspond(reference, clip_of(networks, pose), pose, camera())
+    shutil.copy(DEFAULT_FOLDER / "correspondence.safetensors", weights)
+    assert networks.correspond(reference, clip_of(networks, pose), pose, camera()).joint_count == joints
+
+
+def test_views_change_what_the_correspondence_network_says_and_not_the_decoder(networks):
+    """The decoder was trained without views: what it would make of them means nothing."""
+    pose, plain = posed(2), networks.encode(tube_rig())
+    views = np.random.default_rng(0).random((1, 4, 64, 64)).astype(np.float32)
+    points = np.zeros((1, plain.rig.joint_count, 2), np.float32)
+    shown = replace(plain, inputs=replace(plain.inputs, views=views, view_points=points))
+    clip, shape = clip_of(networks, pose), pose.positions.shape[:2]
+    found = [networks.correspond(r, clip, pose, camera()).places for r in (plain, shown)]
+    assert not np.allclose(*found)
+    told = np.zeros((*shape, 2)), np.full(shape, np.inf), np.ones(shape)
+    said = [networks.decode(r, np.arange(2) / 24.0, pose, camera(), *told) for r in (plain, shown)]
+    assert np.array_equal(*(d.prior.local_rotations for d in said))
 
 
 def test_missing_file(weights):
@@ -247,7 +275,7 @@ def test_missing_manifest(tmp_path):
 
 @pytest.mark.parametrize("cut", [0, 1000])
 def test_truncated_file(weights, cut):
-    path = weights / "correspondence.safetensors"
+    path = weights / "critic.safetensors"
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(CaptureError, match="damaged") as caught:
         Networks.load(weights)
@@ -257,8 +285,8 @@ def test_truncated_file(weights, cut):
 def test_file_of_another_network(weights):
     manifest = json.loads((weights / "weights.json").read_text())
     content = (weights / "decoder.safetensors").read_bytes()
-    (weights / "correspondence.safetensors").write_bytes(content)
-    manifest["networks"]["correspondence"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (weights / "critic.safetensors").write_bytes(content)
+    manifest["networks"]["critic"]["sha256"] = hashlib.sha256(content).hexdigest()
     (weights / "weights.json").write_text(json.dumps(manifest))
     with pytest.raises(CaptureError, match="does not fit"):
         Networks.load(weights)
