@@ -154,6 +154,8 @@ def start_capture(
     if settings.segmenter is not None:
         settings = replace(settings, segmenter=str(_segmenter_path(settings.segmenter)))
     preferences = _preferences()
+    if settings.device is None and preferences is not None:
+        settings = replace(settings, device=preferences.device)
     interpreter = find_worker_python(python, preferences.worker_python if preferences else None)
     if output_folder is None:
         folder = places.new_job_folder(keep_earlier=bool(preferences and preferences.keep_job_folders))

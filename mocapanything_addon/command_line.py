@@ -23,7 +23,7 @@ from .jobs.errors import NOT_ALIKE, BadInputError, CancelledError, CaptureError,
 from .jobs.files import make_folder, replacing_file, writing_error
 from .jobs.messages import Failed, Message, Progress, Warned, encode, private_stdout
 from .jobs.segmenters import LISTED
-from .jobs.settings import CaptureSettings, Quality
+from .jobs.settings import CaptureSettings, NetworkDevice, Quality
 
 JSON_HELP = "messages as one JSON object a line on standard output"
 OUTPUTS = ("output", "bvh", "report", "overlay")
@@ -129,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, default=0, metavar="N")
     add("--no-networks", action="store_true", help="fit to flow and outlines alone")
+    add(
+        "--device",
+        choices=[d.value for d in NetworkDevice],
+        help="what the networks run on; else as the preferences say, else the best there is",
+    )
     add("--no-contacts", action="store_true", help="do not hold planted feet still")
     add("--python", type=Path, metavar="PY", help="the Python with PyTorch that does the work")
     add("--json", action="store_true", help=JSON_HELP)
@@ -163,6 +168,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         other_clicks=tuple(options.click_other),
         box=options.box,
         use_networks=not options.no_networks,
+        device=options.device,
         hold_contacts=not options.no_contacts,
         subject_choice=options.subject,
         start_choice=options.start_choice,

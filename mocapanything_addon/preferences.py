@@ -11,10 +11,20 @@ import logging
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
+from .jobs.settings import NetworkDevice
+
 BUTTON_WIDTH = 4
 """In the user interface's units."""
 LABEL_PART = 0.4
 """Of the width that a label has where properties are split from theirs."""
+DEVICES = (
+    (
+        NetworkDevice.AUTO.value,
+        "Best There Is",
+        "The graphics card where the worker's PyTorch can use it, else the CPU",
+    ),
+    (NetworkDevice.CPU.value, "CPU", "Leave the graphics card alone"),
+)
 LOG_LEVELS = (
     ("WARNING", "Warnings", "Only what may be wrong"),
     ("INFO", "Steps", "What is being done"),
@@ -35,6 +45,12 @@ class MOCAPANYTHING_AP_preferences(bpy.types.AddonPreferences):
         name="Worker Python",
         description="The Python with PyTorch that captures run in. Empty: found by itself",
         subtype="FILE_PATH",
+    )
+    device: EnumProperty(
+        name="Networks Run On",
+        description="Where a graphics card fails, a capture goes on on the CPU, with a warning",
+        items=DEVICES,
+        default=NetworkDevice.AUTO.value,
     )
     keep_job_folders: BoolProperty(
         name="Keep Job Folders",
@@ -65,6 +81,7 @@ class MOCAPANYTHING_AP_preferences(bpy.types.AddonPreferences):
                 box.label(text=line.text, icon="ERROR" if line.is_problem else "CHECKMARK", translate=False)
             if status.install_command:
                 box.prop(status, "install_command")
+        layout.prop(self, "device")
         layout.prop(self, "keep_job_folders")
         layout.prop(self, "log_level")
         row = layout.split(factor=LABEL_PART)

@@ -26,6 +26,14 @@ class Quality(StrEnum):
     BEST = "best"
 
 
+class NetworkDevice(StrEnum):
+    """What the networks run on."""
+
+    AUTO = "auto"
+    """The best there is: CUDA, else Apple's MPS, else the CPU."""
+    CPU = "cpu"
+
+
 @dataclass(frozen=True)
 class CaptureSettings:
     """Settings of one capture; the defaults are what the button uses."""
@@ -57,6 +65,8 @@ class CaptureSettings:
     """Capture this one of the creatures that the report lists, likeliest first, from 1. No effect with a
     mask, clicks or a box."""
     use_networks: bool = True
+    device: NetworkDevice | None = None
+    """What the networks run on; None: as the preferences say, else the best there is."""
     hold_contacts: bool = True
     """Hold feet still where they stand; no effect at the fast quality."""
     start_choice: int = 1
@@ -67,6 +77,8 @@ class CaptureSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quality", Quality(self.quality))
+        if self.device is not None:
+            object.__setattr__(self, "device", NetworkDevice(self.device))
         start, end = self.start_seconds, self.end_seconds
         if start is not None and start < 0:
             raise BadInputError("The start time must not be negative.", code="bad_range")

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .device import Device
 from .hinted_segmenter import HintedSegmenter
 from .mask_cutter import MaskCutter
 from .onnx_segmenter import OnnxSegmenter
@@ -26,13 +27,17 @@ class Cutter(Protocol):
         """
 
 
-def load_cutter(segmenter: str | None) -> Cutter:
-    """The segmenter at a path, or the network that ships where none is named.
+def load_cutter(segmenter: str | None, device: Device) -> Cutter:
+    """What cuts the subject out.
+
+    Args:
+        segmenter: Path of an ONNX model, which runs on the CPU; None: the mask network.
+        device: What the mask network runs on.
 
     Raises:
         BadInputError: As ``OnnxSegmenter.load``.
         CaptureError: ``weights_missing`` or ``weights_damaged``.
     """
     if segmenter is None:
-        return MaskCutter.load()
+        return MaskCutter.load(device=device)
     return HintedSegmenter(OnnxSegmenter.load(Path(segmenter)))

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..fit.decimate import FitMesh
 from ..ik.kinematics import Pose
 from ..jobs.rig import Rig
+from .device import tensor_on
 from .reference import ReferenceInput, to_normalised
 from .reference_encoder import ReferenceBatch
 from .skinning import skinned
@@ -62,7 +63,7 @@ def reference_batch(inputs: ReferenceInput, device: torch.device, *, views: bool
     shown = slice(None if views else 0)
 
     def one(array: NDArray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
+        return tensor_on(device, array)[None]
 
     return ReferenceBatch(
         joint_positions=one(inputs.joint_positions),

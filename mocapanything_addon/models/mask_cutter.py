@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..jobs.errors import CaptureError
+from .device import Device, tensor_on
 from .mask_network import MaskNetwork, standardised
 from .registry import DEFAULT_FOLDER, load_network, read_manifest
 
@@ -18,15 +19,24 @@ NAME = "mask"
 
 
 class MaskCutter:
-    """Cuts the subject out of square windows. Deterministic on a CPU."""
+    """Cuts the subject out of square windows. Deterministic on a CPU.
 
-    def __init__(self, network: MaskNetwork, device: torch.device) -> None:
+    Args:
+        network: Trained.
+        device: What it runs on.
+    """
+
+    def __init__(self, network: MaskNetwork, device: Device) -> None:
         self._network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
 
     @classmethod
-    def load(cls, folder: Path = DEFAULT_FOLDER, device: str = "cpu") -> Self:
+    def load(cls, folder: Path = DEFAULT_FOLDER, device: str | Device = "cpu") -> Self:
         """Read the weights.
+
+        Args:
+            folder: With ``weights.json`` and the files it lists.
+            device: What to run on, or its name as :class:`.device.Device` has it.
 
         Raises:
             CaptureError: ``weights_missing`` or ``weights_damaged``.
@@ -36,9 +46,9 @@ class MaskCutter:
             raise CaptureError(
                 f"The list of weights in {folder} names no {NAME} network.", code="weights_damaged"
             )
-        network = load_network(folder, entries[NAME], torch.device(device))
+        network = load_network(folder, entries[NAME])
         assert isinstance(network, MaskNetwork)
-        return cls(network, torch.device(device))
+        return cls(network, device if isinstance(device, Device) else Device(device))
 
     @torch.inference_mode()
     def logit(self, rgb: NDArray[np.uint8], hint: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,7 +58,10 @@ class MaskCutter:
             rgb: (n, n, 3), n a multiple of 32.
             hint: (n, n) from -1 (surely not the subject) over 0 (no idea) to 1 (surely is).
         """
-        image = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]
-        maps = torch.from_numpy(np.ascontiguousarray(hint, np.float32))[None, None]
-        found = self._network(standardised(image.to(self._device)), maps.to(self._device))
-        return np.asarray(found[0, 0].float().cpu().numpy(), np.float32)
+
+        def work(network: MaskNetwork, on: torch.device) -> NDArray[np.float32]:
+            image = tensor_on(on, rgb.transpose(2, 0, 1))[None]
+            found = network(standardised(image), tensor_on(on, np.asarray(hint, np.float32))[None, None])
+            return np.asarray(found[0, 0].float().cpu().numpy(), np.float32)
+
+        return self._device.run(self._network, work)

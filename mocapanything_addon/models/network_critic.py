@@ -15,6 +15,7 @@ from ..fit.problem import Problem
 from ..fit.renderer import Renderer
 from ..ik.kinematics import State
 from ..ik.motion import Motion
+from .device import Device, tensor_on
 from .encoded_rig import normalised
 from .images import cut_window, draw_candidate, mask_window, standardised_frame
 from .pose_critic import PoseCritic, candidate_image
@@ -28,10 +29,10 @@ class NetworkCritic:
 
     Args:
         network: Trained.
-        device: Where it is.
+        device: What it runs on.
     """
 
-    def __init__(self, network: PoseCritic, device: torch.device) -> None:
+    def __init__(self, network: PoseCritic, device: Device) -> None:
         self.network = network.eval()
         self.device = device
         self._body: Body | None = None
@@ -48,13 +49,13 @@ class NetworkCritic:
         for first in range(0, len(shown), POSES_AT_ONCE):
             some = shown[first : first + POSES_AT_ONCE]
             posed = [body.skin.at(state, n).vertices for n in some]
-            found = self._compare(problem, [int(frames[n]) for n in some], [windows[n] for n in some], posed)
-            result[some] = found.cpu().double().numpy()
+            chosen = [int(frames[n]) for n in some]
+            result[some] = self._compare(problem, chosen, [windows[n] for n in some], posed)
         return result
 
     def _compare(
         self, problem: Problem, frames: list[int], windows: list[Crop], posed: list[NDArray]
-    ) -> torch.Tensor:
+    ) -> NDArray[np.float64]:
         """(N,) scores of posed vertices, each in its frame."""
         clip = problem.frames.clip
         color, mask, drawn, painted = [], [], [], []
@@ -66,12 +67,17 @@ class NetworkCritic:
             )
             drawn.append(image)
             painted.append(paint_image)
-        filmed = standardised_frame(self._tensor(np.stack(color)), self._tensor(np.stack(mask)))
-        images = self._tensor(np.stack(drawn)).float()
-        inside = (255.0 * images[:, 6]).to(torch.uint8)
-        colors = standardised_frame(self._tensor(np.stack(painted)), inside)[:, :3]
-        candidates = candidate_image(images, colors)[:, None]
-        return self.network(filmed.contiguous(memory_format=torch.channels_last), candidates)[:, 0]
+
+        def work(network: PoseCritic, on: torch.device) -> NDArray[np.float64]:
+            filmed = standardised_frame(tensor_on(on, np.stack(color)), tensor_on(on, np.stack(mask)))
+            images = tensor_on(on, np.stack(drawn)).float()
+            inside = (255.0 * images[:, 6]).to(torch.uint8)
+            colors = standardised_frame(tensor_on(on, np.stack(painted)), inside)[:, :3]
+            candidates = candidate_image(images, colors)[:, None]
+            found = network(filmed.contiguous(memory_format=torch.channels_last), candidates)[:, 0]
+            return found.cpu().double().numpy()
+
+        return self.device.run(self.network, work)
 
     @staticmethod
     def _windows(clip: SubjectClip, frames: NDArray[np.intp]) -> dict[int, Crop]:
@@ -89,6 +95,3 @@ class NetworkCritic:
         self._renderer = Renderer(body.mesh.faces, rasterizer=body.renderer.rasterizer)
         self._rest = normalised(body.rig, body.mesh.vertices)
         self._colors = paint(problem)
-
-    def _tensor(self, array: NDArray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

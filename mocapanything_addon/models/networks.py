@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from ..jobs.errors import CaptureError
 from ..jobs.rig import Rig
 from ..jobs.views import ReferenceViews
 from .correspondence_network import CorrespondenceNetwork
+from .device import Device, tensor_on
 from .encoded_rig import Reference, normalised, reference_batch, repeated
 from .found_points import FoundPoints, corners_as_points
 from .images import cut_window, draw_estimate, from_places, mask_window, standardised_frame, to_places
@@ -33,12 +35,12 @@ from .motion_features import MotionInput, confidence_of, frame_motion_features, 
 from .network_critic import NetworkCritic
 from .pose_critic import PoseCritic
 from .reference import reference_input, to_normalised
-from .reference_encoder import ReferenceBatch
 from .registry import DEFAULT_FOLDER, WeightsEntry, load_network, read_manifest
 from .video_features import IMAGE_SIZE, PointEvidence
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
+Found = TypeVar("Found", PointEvidence, DecodedMotion)
 USED = ("decoder", "critic")
 """What a capture asks; the mask network is loaded by whoever cuts out, the correspondence network when it is
 asked first."""
@@ -67,7 +69,7 @@ class Networks:
     Args:
         decoder: Motion decoder.
         critic: Pose critic.
-        device: Where they are.
+        device: What they run on.
         load_correspondence: Gives reference encoder and video features, at the first question to them.
         entries: What was loaded, for the report.
     """
@@ -76,7 +78,7 @@ class Networks:
         self,
         decoder: MotionDecoder,
         critic: PoseCritic,
-        device: torch.device,
+        device: Device,
         *,
         load_correspondence: Callable[[], CorrespondenceNetwork],
         entries: tuple[WeightsEntry, ...] = (),
@@ -88,27 +90,26 @@ class Networks:
         self._load_correspondence = load_correspondence
 
     @classmethod
-    def load(cls, folder: Path = DEFAULT_FOLDER, device: str = "cpu") -> Networks:
+    def load(cls, folder: Path = DEFAULT_FOLDER, device: str | Device = "cpu") -> Networks:
         """Read the weights.
 
         Args:
             folder: With ``weights.json`` and the files it lists.
-            device: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the best there is.
+            device: What to run on, or its name as :class:`.device.Device` has it.
 
         Raises:
             CaptureError: ``weights_missing`` or ``weights_damaged``.
         """
-        chosen = _best_device() if device == "auto" else torch.device(device)
         entries = read_manifest(folder)
-        networks = {name: _loaded(folder, entries, name, chosen) for name in USED}
+        networks = {name: _loaded(folder, entries, name) for name in USED}
         decoder, critic = networks["decoder"], networks["critic"]
         assert isinstance(decoder, MotionDecoder)
         assert isinstance(critic, PoseCritic)
         return cls(
             decoder,
             critic,
-            chosen,
-            load_correspondence=partial(_loaded, folder, entries, "correspondence", chosen),
+            device if isinstance(device, Device) else Device(device),
+            load_correspondence=partial(_loaded, folder, entries, "correspondence"),  # type: ignore[arg-type]
             entries=tuple(entries[name] for name in USED),
         )
 
@@ -159,7 +160,10 @@ class Networks:
         sigma = np.full((count, points), np.inf)
         visibility, depth_shift = np.zeros((count, points)), np.zeros((count, points))
         renderer = Renderer(reference.mesh.faces)
-        queries = self.correspondence.queries(reference_batch(reference.inputs, self.device))
+        queries = self.device.run(
+            self.correspondence,
+            lambda network, on: network.queries(reference_batch(reference.inputs, on)).cpu(),
+        )
         windows = {t: mask_window(clip.mask[t], clip.crops[t], IMAGE_SIZE) for t in range(count)}
         shown = {t: window for t, window in windows.items() if window is not None}
         for first in range(0, len(shown), FRAMES_AT_ONCE):
@@ -213,7 +217,6 @@ class Networks:
         motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma, told)
         joints, frames = joint_motion_features(motion), frame_motion_features(motion)
         count, joint_count = joints.shape[:2]
-        batch = reference_batch(reference.inputs, self.device, views=False)
         raw = np.zeros((count, joint_count, 3, 3))
         log_sigma, contact = np.zeros((count, joint_count)), np.zeros((count, joint_count))
         shift, total = np.zeros((count, 3)), np.zeros(count)
@@ -221,7 +224,7 @@ class Networks:
         for first in range(0, len(starts), WINDOWS_AT_ONCE):
             some = starts[first : first + WINDOWS_AT_ONCE]
             spans = [np.arange(s, min(s + WINDOW, count)) for s in some]
-            out = self._decode(batch, joints, frames, motion.times, spans)
+            out = self._decode(reference, joints, frames, motion.times, spans)
             for index, span in enumerate(spans):
                 # The middle of a window knows more of its past and future than its ends do.
                 hat = 1.0 + np.minimum(np.arange(len(span)), np.arange(len(span))[::-1])
@@ -269,19 +272,24 @@ class Networks:
             mask.append(cut_window(clip.mask[t], clip.crops[t], window))
             drawn.append(draw_estimate(renderer, rest, vertices[index], camera, window))
             places.append(to_places(camera.project(points[index]), window).astype(np.float32))
-        frame = standardised_frame(self._tensor(np.stack(color)), self._tensor(np.stack(mask)))
-        return self.correspondence.video(
-            frame.contiguous(memory_format=torch.channels_last),
-            self._tensor(np.stack(drawn)).float().contiguous(memory_format=torch.channels_last),
-            queries.expand(len(windows), -1, -1),
-            self._tensor(np.stack(places)),
-            self._tensor(((depths - depths[:, :1]) / reference.rig.size).astype(np.float32)),
-            torch.ones(depths.shape, dtype=torch.bool, device=self.device),
-        )
+
+        def work(network: CorrespondenceNetwork, on: torch.device) -> PointEvidence:
+            frame = standardised_frame(tensor_on(on, np.stack(color)), tensor_on(on, np.stack(mask)))
+            found = network.video(
+                frame.contiguous(memory_format=torch.channels_last),
+                tensor_on(on, np.stack(drawn)).float().contiguous(memory_format=torch.channels_last),
+                queries.to(on).expand(len(windows), -1, -1),
+                tensor_on(on, np.stack(places)),
+                tensor_on(on, ((depths - depths[:, :1]) / reference.rig.size).astype(np.float32)),
+                torch.ones(depths.shape, dtype=torch.bool, device=on),
+            )
+            return _on_cpu(found)
+
+        return self.device.run(self.correspondence, work)
 
     def _decode(
         self,
-        reference: ReferenceBatch,
+        reference: Reference,
         joints: NDArray[np.float32],
         frames: NDArray[np.float32],
         times: Array,
@@ -291,25 +299,27 @@ class Networks:
         padded = [np.concatenate([span, np.repeat(span[-1:], length - len(span))]) for span in spans]
         seen = np.stack([np.arange(length) < len(span) for span in spans])
         clock = np.stack([times[p] - times[p[0]] for p in padded]).astype(np.float32)
-        return self.decoder(
-            repeated(reference, len(spans)),
-            self._tensor(np.stack([joints[p] for p in padded])),
-            self._tensor(np.stack([frames[p] for p in padded])),
-            self._tensor(clock),
-            self._tensor(seen),
-        )
 
-    def _tensor(self, array: NDArray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        def work(network: MotionDecoder, on: torch.device) -> DecodedMotion:
+            decoded = network(
+                repeated(reference_batch(reference.inputs, on, views=False), len(spans)),
+                tensor_on(on, np.stack([joints[p] for p in padded])),
+                tensor_on(on, np.stack([frames[p] for p in padded])),
+                tensor_on(on, clock),
+                tensor_on(on, seen),
+            )
+            return _on_cpu(decoded)
+
+        return self.device.run(self.decoder, work)
 
 
-def _loaded(folder: Path, entries: dict[str, WeightsEntry], name: str, device: torch.device) -> nn.Module:
+def _loaded(folder: Path, entries: dict[str, WeightsEntry], name: str) -> nn.Module:
     """A network of the manifest's entries."""
     if name not in entries:
         raise CaptureError(
             f"The list of weights in {folder} names no {name} network.", code="weights_damaged"
         )
-    return load_network(folder, entries[name], device)
+    return load_network(folder, entries[name])
 
 
 def _some_frames(pose: Pose, frames: list[int]) -> Pose:
@@ -349,13 +359,10 @@ def _motion_input(
     )
 
 
+def _on_cpu(found: Found) -> Found:
+    """A network's answer, fetched from its device."""
+    return replace(found, **{name: value.cpu() for name, value in vars(found).items()})
+
+
 def _numpy(tensor: Tensor) -> Array:
-    return tensor.detach().cpu().double().numpy()
-
-
-def _best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    return tensor.double().numpy()

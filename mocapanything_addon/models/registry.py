@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import nn
@@ -63,7 +62,7 @@ def read_manifest(folder: Path) -> dict[str, WeightsEntry]:
         ) from error
 
 
-def load_network(folder: Path, entry: WeightsEntry, device: torch.device) -> nn.Module:
+def load_network(folder: Path, entry: WeightsEntry) -> nn.Module:
     """The network of an entry, ready to use. Raises CaptureError where the file is not right."""
     path = folder / Path(entry.file).name
     try:
@@ -89,4 +88,4 @@ def load_network(folder: Path, entry: WeightsEntry, device: torch.device) -> nn.
             REINSTALL,
             code="weights_damaged",
         ) from error
-    return network.eval().requires_grad_(False).to(device)
+    return network.eval().requires_grad_(False)

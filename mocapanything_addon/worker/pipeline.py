@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +40,10 @@ from ..jobs.files import replacing_file
 from ..jobs.folder import JobFolder
 from ..jobs.request import Request
 from ..jobs.rig import Rig
-from ..jobs.settings import CaptureSettings, Quality
+from ..jobs.settings import CaptureSettings, NetworkDevice, Quality
 from ..jobs.solution import Solution
+from ..models.device import Device
+from ..models.networks import Networks
 from .placement import place
 from .proposals import solve_as_proposed
 from .report import Footage, Likeness, Measurements, Network, RefusedError, Start, Subject
@@ -52,9 +53,6 @@ from .starts import write_starts
 from .subject.clip import make_clip
 from .subject.hidden_share import hidden_share, hidden_words
 from .subjects import write_subjects
-
-if TYPE_CHECKING:
-    from ..models.networks import Networks
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
@@ -82,7 +80,8 @@ def run(
     warnings: list[str] = []
     contacts: Sequence[Contact] = ()
     # Weights are checked before the minutes of work that would be lost for their sake.
-    networks = _load_networks(settings, progress)
+    device = Device(settings.device or NetworkDevice.AUTO)
+    networks = _load_networks(settings, device, progress)
     # Frames are mapped from files that must go once nothing reads them any more.
     with tempfile.TemporaryDirectory(prefix="frames-", dir=job.path, ignore_cleanup_errors=True) as scratch:
         with replacing_file(job.mask_video_path) as preview:
@@ -91,6 +90,7 @@ def run(
                 settings,
                 Path(scratch),
                 progress,
+                device=device,
                 judge=partial(log_odds_of_likeness, rig),
                 preview=preview,
             )
@@ -127,7 +127,7 @@ def run(
         result = conclude(problem, found, ranked, progress, verdict=verdict)
         hidden = hidden_share(problem.frames.clip)
         words = hidden_words(hidden)
-        warnings += [*result.warnings, *([] if words is None else [words])]
+        warnings += [*result.warnings, *([] if words is None else [words]), *device.warnings]
         if request.overlay:
             with replacing_file(job.overlay_path) as temporary:
                 write_overlay(
@@ -160,20 +160,18 @@ def run(
             residual_plot=job.residual_plot_path.name if is_plotted else None,
             contacts=len(contacts),
             networks=_used(networks),
-            device="cpu" if networks is None else str(networks.device),
+            device=str(device),
         )
         motion = retargeted(result.motion, problem.body, own)
         return _placed(own, problem.camera, clip, motion, result.confidence), measurements, warnings
 
 
-def _load_networks(settings: CaptureSettings, progress: Progress) -> Networks | None:
+def _load_networks(settings: CaptureSettings, device: Device, progress: Progress) -> Networks | None:
     # The fast quality ends where the networks begin.
     if not settings.use_networks or settings.quality is Quality.FAST:
         return None
     progress("networks", 0, 1)
-    from ..models.networks import Networks  # torch takes seconds to load
-
-    return Networks.load(device="auto")
+    return Networks.load(device=device)
 
 
 def _likeness(verdict: Verdict, best: Start) -> Likeness:

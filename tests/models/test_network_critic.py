@@ -14,6 +14,7 @@ from mocapanything_addon.fit.hypothesis import Hypothesis, mirrored
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.start_poses import start_poses
 from mocapanything_addon.ik.motion import Motion
+from mocapanything_addon.models.device import Device
 from mocapanything_addon.models.network_critic import POSES_AT_ONCE, NetworkCritic
 from mocapanything_addon.models.networks import Networks
 from mocapanything_addon.models.pose_critic import PoseCritic
@@ -31,7 +32,7 @@ def problem() -> Problem:
 @pytest.fixture(scope="module")
 def untrained() -> NetworkCritic:
     torch.manual_seed(0)
-    return NetworkCritic(PoseCritic(), torch.device("cpu"))
+    return NetworkCritic(PoseCritic(), Device("cpu"))
 
 
 def truth() -> Motion:

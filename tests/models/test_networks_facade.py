@@ -21,6 +21,7 @@ from mocapanything_addon.ik.kinematics import Pose
 from mocapanything_addon.ik.rotations import exp, matrix_from_quaternion
 from mocapanything_addon.jobs.errors import CancelledError, CaptureError
 from mocapanything_addon.models.correspondence_network import CorrespondenceNetwork
+from mocapanything_addon.models.device import Device
 from mocapanything_addon.models.motion_decoder import WINDOW, MotionDecoder
 from mocapanything_addon.models.networks import Networks, window_starts
 from mocapanything_addon.models.pose_critic import PoseCritic
@@ -38,7 +39,7 @@ def networks() -> Networks:
     for module in modules:
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.05)
-    return Networks(*others, torch.device("cpu"), load_correspondence=lambda: correspondence)
+    return Networks(*others, Device("cpu"), load_correspondence=lambda: correspondence)
 
 
 def posed(frames: int, seed: int = 0) -> Pose:

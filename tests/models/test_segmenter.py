@@ -23,6 +23,7 @@ from onnx_files import (
 
 from mocapanything_addon.jobs.errors import BadInputError
 from mocapanything_addon.models.cutter import load_cutter
+from mocapanything_addon.models.device import Device
 from mocapanything_addon.models.hinted_segmenter import meant
 from mocapanything_addon.models.mask_cutter import MaskCutter
 from mocapanything_addon.models.onnx_segmenter import LARGEST_LOGIT, OnnxSegmenter
@@ -148,7 +149,7 @@ def test_file_that_is_no_model(tmp_path, content):
 
 def test_missing_file(tmp_path):
     with pytest.raises(BadInputError, match="no segmenter at") as raised:
-        load_cutter(str(tmp_path / "a.onnx"))
+        load_cutter(str(tmp_path / "a.onnx"), Device("cpu"))
     assert raised.value.code == "segmenter_missing"
 
 
@@ -202,7 +203,7 @@ def test_without_the_runtime_it_says_how_to_get_it(tmp_path, monkeypatch):
 
 
 def test_without_a_segmenter_the_own_network_cuts():
-    assert isinstance(load_cutter(None), MaskCutter)
+    assert isinstance(load_cutter(None, Device("cpu")), MaskCutter)
 
 
 def two_things() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

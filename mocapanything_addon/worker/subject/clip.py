@@ -17,6 +17,7 @@ from ...fit.crop import Crop
 from ...jobs.errors import BadInputError
 from ...jobs.settings import CaptureSettings
 from ...models.cutter import Cutter, load_cutter
+from ...models.device import Device
 from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .camera_motion import CameraPath
@@ -108,6 +109,7 @@ def make_clip(
     folder: Path,
     progress: Progress,
     *,
+    device: Device | None = None,
     judge: Judge | None = None,
     preview: Path | None = None,
     size: int = 256,
@@ -126,6 +128,7 @@ def make_clip(
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
+        device: What the mask network runs on; None: the CPU.
         judge: Tells which of several moving creatures looks like the character; None: the largest is taken.
         preview: Also draw what was cut out over the video, as this .mp4.
         size: Pixels a side of the square windows.
@@ -138,7 +141,7 @@ def make_clip(
     warnings: list[str] = []
     path = Path(path)
     # Before the reading that would be lost for its sake.
-    cutter = None if settings.mask else load_cutter(settings.segmenter)
+    cutter = None if settings.mask else load_cutter(settings.segmenter, device or Device("cpu"))
     with Scratch(folder) as scratch:
         survey = _survey(path, settings, scratch, progress, warnings)
         masks: _FoundMasks | _ReadMasks
