@@ -138,8 +138,8 @@ def start_capture(
     """Begin a capture that the caller keeps going with :meth:`CaptureRun.poll`; see :func:`capture`.
 
     Raises:
-        BadInputError: What can be seen at once: no armature, no such video, mask or segmenter, no Python for
-            the worker.
+        BadInputError: What can be seen at once: no armature, no such video, mask, segmenter or folder of
+            weights, no Python for the worker.
     """
     if armature is None or armature.type != "ARMATURE":
         raise BadInputError(
@@ -154,8 +154,10 @@ def start_capture(
     if settings.segmenter is not None:
         settings = replace(settings, segmenter=str(_segmenter_path(settings.segmenter)))
     preferences = _preferences()
-    if settings.device is None and preferences is not None:
-        settings = replace(settings, device=preferences.device)
+    if preferences is not None:
+        settings = _as_preferred(settings, preferences)
+    if settings.weights is not None:
+        settings = replace(settings, weights=str(_weights_folder(settings.weights)))
     interpreter = find_worker_python(python, preferences.worker_python if preferences else None)
     if output_folder is None:
         folder = places.new_job_folder(keep_earlier=bool(preferences and preferences.keep_job_folders))
@@ -462,14 +464,19 @@ class CaptureRun:
         return Failed(error)
 
 
-def _existing(path: str | Path, what: str) -> Path:
+def _absolute(text: str) -> Path:
     """The path, absolute. Blender's own ``//`` means the folder of the open file."""
-    text = str(path)
     if text.startswith("//"):
         import bpy
 
         text = bpy.path.abspath(text)
-    absolute = Path(text).expanduser().absolute()
+    return Path(text).expanduser().absolute()
+
+
+def _existing(path: str | Path, what: str) -> Path:
+    """The path, absolute."""
+    text = str(path)
+    absolute = _absolute(text)
     if not text or not absolute.exists():
         raise BadInputError(
             f"There is no {what} at {absolute}." if text else f"No {what} is named.",
@@ -477,6 +484,27 @@ def _existing(path: str | Path, what: str) -> Path:
             code=f"{what}_missing",
         )
     return absolute
+
+
+def _as_preferred(settings: CaptureSettings, preferences: bpy.types.AddonPreferences) -> CaptureSettings:
+    """The settings, with what they leave open from the preferences."""
+    return replace(
+        settings,
+        weights=settings.weights or preferences.weights_folder or None,
+        device=settings.device or preferences.device,
+    )
+
+
+def _weights_folder(named: str) -> Path:
+    """A folder with weights, absolute."""
+    path = _absolute(named)
+    if not path.is_dir():
+        raise BadInputError(
+            f"There is no folder of weights at {path}.",
+            "Name the folder with the weights.json that training has exported, or none for those that ship.",
+            code="weights_missing",
+        )
+    return path
 
 
 def _segmenter_path(named: str) -> Path:

@@ -130,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, metavar="N")
     add("--no-networks", action="store_true", help="fit to flow and outlines alone")
     add(
+        "--weights",
+        type=Path,
+        metavar="FOLDER",
+        help="networks trained by yourself; those that it lacks are those that ship",
+    )
+    add(
         "--device",
         choices=[d.value for d in NetworkDevice],
         help="what the networks run on; else as the preferences say, else the best there is",
@@ -168,6 +174,7 @@ def _capture(options: argparse.Namespace, teller: _Teller) -> dict[str, object]:
         other_clicks=tuple(options.click_other),
         box=options.box,
         use_networks=not options.no_networks,
+        weights=None if options.weights is None else str(options.weights),
         device=options.device,
         hold_contacts=not options.no_contacts,
         subject_choice=options.subject,

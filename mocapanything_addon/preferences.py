@@ -46,6 +46,11 @@ class MOCAPANYTHING_AP_preferences(bpy.types.AddonPreferences):
         description="The Python with PyTorch that captures run in. Empty: found by itself",
         subtype="FILE_PATH",
     )
+    weights_folder: StringProperty(
+        name="Weights Folder",
+        description="Networks that you have trained; what the folder lacks is what ships. Empty: all ship",
+        subtype="DIR_PATH",
+    )
     device: EnumProperty(
         name="Networks Run On",
         description="Where a graphics card fails, a capture goes on on the CPU, with a warning",
@@ -81,6 +86,7 @@ class MOCAPANYTHING_AP_preferences(bpy.types.AddonPreferences):
                 box.label(text=line.text, icon="ERROR" if line.is_problem else "CHECKMARK", translate=False)
             if status.install_command:
                 box.prop(status, "install_command")
+        layout.prop(self, "weights_folder")
         layout.prop(self, "device")
         layout.prop(self, "keep_job_folders")
         layout.prop(self, "log_level")

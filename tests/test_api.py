@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -329,6 +330,36 @@ def test_video_path_relative_to_the_open_file(
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     result = api.capture(armature, f"//{video.name}", SETTINGS, python=worker_python(tmp_path, "work"))
     assert result.report["video"]["path"] == str(video)  # type: ignore[index]
+
+
+def preferred(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
+    """The extension's preferences, as if it were enabled."""
+    usual = {"worker_python": "", "keep_job_folders": False, "weights_folder": "", "device": "auto"}
+    monkeypatch.setattr(api, "_preferences", lambda: SimpleNamespace(**usual | values))
+
+
+def test_weights_and_device_of_the_preferences_are_used_where_the_settings_leave_them_open(
+    armature: bpy.types.Object, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = worker_python(tmp_path, "work")
+    for name in ("preferred", "chosen"):
+        (tmp_path / name).mkdir()
+    preferred(monkeypatch, weights_folder=str(tmp_path / "preferred"), device="cpu")
+    settings = api.capture(armature, video, python=python).report["settings"]
+    assert (settings["weights"], settings["device"]) == (str(tmp_path / "preferred"), "cpu")  # type: ignore[index]
+    chosen = CaptureSettings(weights=str(tmp_path / "chosen"), device="auto")  # type: ignore[arg-type]
+    settings = api.capture(armature, video, chosen, python=python).report["settings"]
+    assert (settings["weights"], settings["device"]) == (str(tmp_path / "chosen"), "auto")  # type: ignore[index]
+    preferred(monkeypatch)
+    settings = api.capture(armature, video, python=python).report["settings"]
+    assert (settings["weights"], settings["device"]) == (None, "auto")  # type: ignore[index]
+
+
+def test_a_weights_folder_that_is_not_there(armature: bpy.types.Object, video: Path, tmp_path: Path) -> None:
+    settings = CaptureSettings(weights=str(tmp_path / "gone"))
+    with pytest.raises(BadInputError, match="no folder of weights") as caught:
+        api.capture(armature, video, settings, python=worker_python(tmp_path, "work"))
+    assert caught.value.code == "weights_missing"
 
 
 def test_no_views_are_rendered_that_nothing_looks_at(

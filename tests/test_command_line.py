@@ -71,6 +71,7 @@ def test_blend(
     out = tmp_path / "öut" / "deep"
     extra = ("--bvh", out / "clip.bvh", "--report", out / "report.json", "--quality", "fast", "--seed", 3)
     extra += ("--start-choice", 2, "--box", "1,2,30,40,0.5", "--segmenter", video)  # which must exist only
+    extra += ("--weights", video.parent, "--device", "cpu")
     extra += ("--click", "5,6", "--click", "7,8,0.5", "--click-other", "9,10")
     assert main(arguments(asset, video, out / "result.blend", "work", *extra)) == 0
     assert files_in(out) == [
@@ -100,6 +101,8 @@ def test_blend(
     assert report["settings"]["seed"] == 3
     assert report["settings"]["start_choice"] == 2
     assert report["settings"]["segmenter"] == str(video)
+    assert report["settings"]["weights"] == str(video.parent)
+    assert report["settings"]["device"] == "cpu"
     assert report["settings"]["clicks"] == [[5.0, 6.0, 0.0], [7.0, 8.0, 0.5]]
     assert report["settings"]["other_clicks"] == [[9.0, 10.0, 0.0]]
     assert report["settings"]["box"] == [1.0, 2.0, 30.0, 40.0, 0.5]

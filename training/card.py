@@ -25,6 +25,7 @@ from .train_decoder import WINDOWS_PER_BATCH
 from .train_mask import BATCH as MASKS_PER_BATCH
 from .train_mask import USES as MASK_USES
 
+CARD = "CARD.md"
 TEMPLATE = Path(__file__).with_name("card_template.md")
 
 
@@ -56,4 +57,4 @@ def write_card(folder: Path, steps: dict[str, int], packs: Path | None) -> None:
         **{side: len(split[side]) for side in SIDES},
         **figures,
     )
-    (folder / "CARD.md").write_text(text)
+    (folder / CARD).write_text(text)

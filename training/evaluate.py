@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from mocapanything_addon.models.manifest import DEFAULT_FOLDER
 from mocapanything_addon.models.networks import Networks
-from mocapanything_addon.models.registry import DEFAULT_FOLDER
 
 from . import train_correspondence, train_critic, train_decoder
 from .split import SIDES
@@ -38,9 +38,10 @@ def decoder_figures(networks: Networks, packs: Path, side: str) -> dict[str, flo
 
 def critic_figures(networks: Networks, packs: Path, side: str) -> dict[str, float]:
     """Shares of pairs judged rightly, and mean surprise."""
-    frames = train_critic.fixed_frames(packs, side, CRITIC_FRAMES, seed=11)
-    figures = train_critic.measure(networks.critic.network, frames)
-    networks.critic.network.eval()
+    network = networks.critic.network
+    frames = train_critic.fixed_frames(packs, side, CRITIC_FRAMES, seed=11, frame_size=network.frame_size)
+    figures = train_critic.measure(network, frames)
+    network.eval()
     return figures
 
 

@@ -13,14 +13,10 @@ from typing import Any
 import torch
 from safetensors.torch import save as save_tensors
 
-from mocapanything_addon.models.registry import (
-    ARCHITECTURES,
-    DEFAULT_FOLDER,
-    MANIFEST,
-    SCHEMA_VERSION,
-)
+from mocapanything_addon.models.manifest import DEFAULT_FOLDER, MANIFEST, SCHEMA_VERSION
+from mocapanything_addon.models.registry import ARCHITECTURES
 
-from .card import write_card
+from .card import CARD, write_card
 from .checkpoint import CHECKPOINT, compact
 
 NETWORKS = ("correspondence", "decoder", "critic", "mask")
@@ -36,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--only",
         nargs="+",
         choices=NETWORKS,
-        help="some networks; the others and the card stay as they are",
+        help="some networks; the others and the card stay as they are, and a new folder has those alone",
     )
     parser.add_argument("--packs", type=Path, default=Path("data/packs"))
     parser.add_argument("--output", type=Path, default=DEFAULT_FOLDER)
@@ -45,8 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    manifest: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "card": "CARD.md", "networks": {}}
-    if options.only is not None:
+    manifest: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "networks": {}}
+    options.output.mkdir(parents=True, exist_ok=True)
+    if options.only is not None and (options.output / MANIFEST).is_file():
         manifest = json.loads((options.output / MANIFEST).read_text())
     steps = {}
     for name in NETWORKS if options.only is None else options.only:
@@ -62,16 +59,21 @@ def main(arguments: list[str] | None = None) -> None:
             "sha256": hashlib.sha256(content).hexdigest(),
             "config": default_config(ARCHITECTURES[name]),
             "steps": steps[name],
+            **state.get("notes", {}),
         }
         print(f"{file.name}: {len(content) / 1e6:.1f} MB after {steps[name]} steps")
+    if options.only is None:
+        manifest["card"] = CARD
     (options.output / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     if options.only is None:
         write_card(options.output, steps, None if options.no_figures else options.packs)
 
 
 def default_config(architecture: type) -> dict[str, Any]:
-    """The size of a network as trained: the defaults of its class, written down lest they change."""
-    return {p.name: p.default for p in inspect.signature(architecture).parameters.values()}
+    """The size of a network as trained: the defaults of its class, written down lest they change. What is
+    only taken by its name is no size, but a part."""
+    sizes = inspect.signature(architecture).parameters.values()
+    return {p.name: p.default for p in sizes if p.kind is not p.KEYWORD_ONLY}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -58,6 +59,10 @@ class Trainer:
         minutes: From now on until the run ends; no limit when None.
         light: Checkpoints in shorter numbers, see :func:`.checkpoint.save_checkpoint`.
         ranks: Who else trains this network; nobody when None.
+        notes: JSON values that the manifest of the exported weights shall hold.
+
+    Raises:
+        ValueError: the folder holds a run with other notes.
     """
 
     def __init__(
@@ -72,7 +77,9 @@ class Trainer:
         minutes: float | None = None,
         light: bool = False,
         ranks: Ranks | None = None,
+        notes: dict[str, Any] | None = None,
     ) -> None:
+        self.notes = notes or {}
         self.network, self.folder, self.schedule = network, folder, schedule
         self.light, self.ranks = light, ranks or Ranks()
         self._batch = batch * self.ranks.count
@@ -162,10 +169,16 @@ class Trainer:
             "step": self.step,
             "samples": self.samples,
             "seconds": self.seconds,
+            "notes": self.notes,
         }
         save_checkpoint(self.folder, state, light=self.light)
 
     def _go_on(self, state: dict) -> None:
+        if state.get("notes", {}) != self.notes:
+            raise ValueError(
+                f"The run in {self.folder} was begun otherwise ({state.get('notes', {})}, now {self.notes}). "
+                "Name another folder with --run."
+            )
         self.network.load_state_dict(state["network"])
         # A light checkpoint has no counters of batches.
         self.average.load_state_dict({**self.average.state_dict(), **state["average"]})

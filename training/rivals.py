@@ -38,9 +38,9 @@ class RivalFrame:
     """One frame and its candidates; the first is the one that is right."""
 
     color: NDArray[np.uint8]
-    """(n, n, 3)."""
+    """(m, m, 3)."""
     mask: NDArray[np.uint8]
-    """(n, n)."""
+    """(m, m)."""
     drawn: NDArray[np.float16]
     """(CANDIDATES, 7, n, n)."""
     painted: NDArray[np.uint8]
@@ -48,10 +48,16 @@ class RivalFrame:
 
 
 class RivalMaker:
-    """Makes frames with rival poses."""
+    """Makes frames with rival poses.
 
-    def __init__(self, scenes: SceneMaker) -> None:
+    Args:
+        scenes: Characters, poses, backgrounds.
+        frame_size: Pixels a side of the film images; drawings have ``IMAGE_SIZE``.
+    """
+
+    def __init__(self, scenes: SceneMaker, frame_size: int = IMAGE_SIZE) -> None:
         self.scenes, self.rng = scenes, scenes.rng
+        self.frame_size = frame_size
 
     def frames(self, count: int) -> list[RivalFrame]:
         """Frames of one character in one coat."""
@@ -70,7 +76,7 @@ class RivalMaker:
         pixels = camera.project(vertices)
         border = cut_border(pixels, rng) if rng.random() < 0.15 else None
         window = window_around(pixels, border, IMAGE_SIZE, rng)
-        fine = Crop(window.left, window.top, window.side, IMAGE_SIZE * SUPERSAMPLING)
+        fine = Crop(window.left, window.top, window.side, self.frame_size * SUPERSAMPLING)
         drawing = renderer.render(vertices, camera, fine)
         color, mask = scenes.film(character, drawing, vertices, coat, border, fine)
 

@@ -188,7 +188,7 @@ class SceneMaker:
         border: tuple[int, float] | None,
         window: Crop,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The film image and its mask, at the network's size."""
+        """The film image and its mask, half as many pixels a side as the window."""
         rng = self.rng
         size = drawing.mask.shape[0]
         image = shaded(drawing, character.faces, vertices, character.vertices, character.colors, coat, rng)
@@ -203,7 +203,7 @@ class SceneMaker:
             image, mask = np.where(beyond[..., None], 0.0, image), np.where(beyond, 0.0, mask)
         if not self.easy and rng.random() < 0.1:
             image = np.full_like(image, 0.5)  # the outline has to do without colours
-        small = (IMAGE_SIZE, IMAGE_SIZE)
+        small = (window.size // SUPERSAMPLING, window.size // SUPERSAMPLING)
         color = cv2.resize((image * 255.0).astype(np.uint8), small, interpolation=cv2.INTER_AREA)
         covered = cv2.resize((mask * 255.0).astype(np.uint8), small, interpolation=cv2.INTER_AREA)
         return np.asarray(color, np.uint8), np.asarray(covered, np.uint8)

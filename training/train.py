@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,8 @@ class Task(Generic[Network, Batch]):
     """Makes the validation samples, once, and gives what measures a network with them."""
     pretrained: Callable[[Network], nn.Module] | None = None
     """The part of a network that has learnt already."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """JSON values that the manifest of the exported weights shall hold."""
 
 
 def train(options: argparse.Namespace, task: Task[Network, Batch]) -> None:
@@ -60,6 +62,7 @@ def train(options: argparse.Namespace, task: Task[Network, Batch]) -> None:
         batch=options.batch,
         minutes=options.minutes,
         light=options.light,
+        notes=task.notes,
         ranks=ranks,
     )
     if options.begin_with is not None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mocapanything_addon.models.images import standardised_frame
+from mocapanything_addon.models.manifest import DEFAULT_FOLDER
 from mocapanything_addon.models.pose_critic import PoseCritic, candidate_image
-from mocapanything_addon.models.registry import DEFAULT_FOLDER
+from mocapanything_addon.models.trunks import OWN, TRUNKS, named_trunk
+from mocapanything_addon.models.video_features import IMAGE_SIZE
 
 from .appearance import Backgrounds
 from .data import load_characters, shared_characters
@@ -54,6 +56,8 @@ class CriticSamples:
     backgrounds: Path | None = None
     batch: int = FRAMES_PER_BATCH
     uses: int = USES
+    frame_size: int = IMAGE_SIZE
+    """Pixels a side of the film images."""
 
     def load(self) -> str:
         """The characters."""
@@ -62,7 +66,8 @@ class CriticSamples:
     def batches(self, rng: np.random.Generator, makers: int) -> Iterator[RivalBatch]:
         """Batches without end; one of so many makers."""
         backgrounds = Backgrounds(rng, self.backgrounds)
-        maker = RivalMaker(SceneMaker(shared_characters(self.packs, "train"), rng, backgrounds))
+        scenes = SceneMaker(shared_characters(self.packs, "train"), rng, backgrounds)
+        maker = RivalMaker(scenes, self.frame_size)
         size = max(POOL // makers, 4 * self.batch)
         pool = Pool(lambda: maker.frames(FRAMES_PER_CHARACTER), rng, size=size, uses=self.uses)
         while True:
@@ -112,11 +117,13 @@ def measure(network: PoseCritic, frames: list[RivalFrame]) -> dict[str, float]:
     return figures
 
 
-def fixed_frames(packs: Path, side: str, count: int, seed: int = 7) -> list[RivalFrame]:
+def fixed_frames(
+    packs: Path, side: str, count: int, seed: int = 7, frame_size: int = IMAGE_SIZE
+) -> list[RivalFrame]:
     """The same frames at every call: for validation and test."""
     rng = np.random.default_rng(seed)
     characters = load_characters(packs, side)  # type: ignore[arg-type]
-    maker = RivalMaker(SceneMaker(characters, rng, Backgrounds(rng, count=30), easy=True))
+    maker = RivalMaker(SceneMaker(characters, rng, Backgrounds(rng, count=30), easy=True), frame_size)
     return [f for _ in range(count // FRAMES_PER_CHARACTER) for f in maker.frames(FRAMES_PER_CHARACTER)]
 
 
@@ -150,10 +157,18 @@ def main(arguments: list[str] | None = None) -> None:
         "--backgrounds", type=Path, help="folder of pictures and videos to put behind the subject"
     )
     parser.add_argument("--uses", type=int, default=USES, help="of each frame, on average")
+    parser.add_argument(
+        "--trunk",
+        default=OWN,
+        metavar="NAME[:PATH]",
+        help=f"look at the film through a larger, frozen trunk from local files: {', '.join(TRUNKS)}",
+    )
     options = read_options(parser, arguments)
+    entry, trunk = named_trunk(options.trunk) or (None, None)
+    frame_size = PoseCritic(trunk=trunk).frame_size
 
     def network() -> PoseCritic:
-        critic = PoseCritic()
+        critic = PoseCritic(trunk=trunk)
         if options.begin_with is None:
             begin_with_correspondence(critic, DEFAULT_FOLDER / "correspondence.safetensors")
         return critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -162,11 +177,12 @@ def main(arguments: list[str] | None = None) -> None:
         return critic_loss(scores(network, batch))
 
     def validation() -> Callable[[PoseCritic], dict[str, float]]:
-        frames = fixed_frames(options.packs, "validation", VALIDATION_FRAMES)
+        frames = fixed_frames(options.packs, "validation", VALIDATION_FRAMES, frame_size=frame_size)
         return lambda network: measure(network, frames)
 
-    samples = CriticSamples(options.packs, options.backgrounds, options.batch, options.uses)
-    train(options, Task(samples, network, loss, validation))
+    samples = CriticSamples(options.packs, options.backgrounds, options.batch, options.uses, frame_size)
+    notes = {} if entry is None else {"trunk": asdict(entry)}
+    train(options, Task(samples, network, loss, validation, notes=notes))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,9 @@ class CaptureSettings:
     """Capture this one of the creatures that the report lists, likeliest first, from 1. No effect with a
     mask, clicks or a box."""
     use_networks: bool = True
+    weights: str | None = None
+    """A folder with weights of networks, as training exports them; what it lacks is what ships. None: as the
+    preferences say, else all that ships."""
     device: NetworkDevice | None = None
     """What the networks run on; None: as the preferences say, else the best there is."""
     hold_contacts: bool = True

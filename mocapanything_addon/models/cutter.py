@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .device import Device
 from .hinted_segmenter import HintedSegmenter
+from .manifest import DEFAULT_FOLDER
 from .mask_cutter import MaskCutter
 from .onnx_segmenter import OnnxSegmenter
 
@@ -27,17 +28,18 @@ class Cutter(Protocol):
         """
 
 
-def load_cutter(segmenter: str | None, device: Device) -> Cutter:
+def load_cutter(segmenter: str | None, device: Device, weights: Path = DEFAULT_FOLDER) -> Cutter:
     """What cuts the subject out.
 
     Args:
         segmenter: Path of an ONNX model, which runs on the CPU; None: the mask network.
         device: What the mask network runs on.
+        weights: Folder with its weights.
 
     Raises:
         BadInputError: As ``OnnxSegmenter.load``.
         CaptureError: ``weights_missing`` or ``weights_damaged``.
     """
     if segmenter is None:
-        return MaskCutter.load(device=device)
+        return MaskCutter.load(weights, device)
     return HintedSegmenter(OnnxSegmenter.load(Path(segmenter)))

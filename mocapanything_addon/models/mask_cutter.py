@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..jobs.errors import CaptureError
 from .device import Device, tensor_on
+from .manifest import DEFAULT_FOLDER
 from .mask_network import MaskNetwork, standardised
-from .registry import DEFAULT_FOLDER, load_network, read_manifest
+from .registry import available_networks, load_network
 
 NAME = "mask"
 
@@ -35,18 +35,13 @@ class MaskCutter:
         """Read the weights.
 
         Args:
-            folder: With ``weights.json`` and the files it lists.
+            folder: With ``weights.json`` and the files it lists; without this network, the one that ships.
             device: What to run on, or its name as :class:`.device.Device` has it.
 
         Raises:
             CaptureError: ``weights_missing`` or ``weights_damaged``.
         """
-        entries = read_manifest(folder)
-        if NAME not in entries:
-            raise CaptureError(
-                f"The list of weights in {folder} names no {NAME} network.", code="weights_damaged"
-            )
-        network = load_network(folder, entries[NAME])
+        network = load_network(available_networks(folder)[NAME])
         assert isinstance(network, MaskNetwork)
         return cls(network, device if isinstance(device, Device) else Device(device))
 

@@ -60,8 +60,9 @@ class NetworkCritic:
         clip = problem.frames.clip
         color, mask, drawn, painted = [], [], [], []
         for t, window, vertices in zip(frames, windows, posed, strict=True):
-            color.append(cut_window(clip.color[t], clip.crops[t], window))
-            mask.append(cut_window(clip.mask[t], clip.crops[t], window))
+            seen = Crop(window.left, window.top, window.side, self.network.frame_size)
+            color.append(cut_window(clip.color[t], clip.crops[t], seen))
+            mask.append(cut_window(clip.mask[t], clip.crops[t], seen))
             image, paint_image = draw_candidate(
                 self._renderer, self._rest, self._colors, vertices, problem.camera, window
             )

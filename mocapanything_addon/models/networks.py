@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..fit.clip import SubjectClip
 from ..fit.crop import Crop
@@ -22,7 +22,6 @@ from ..fit.renderer import Renderer
 from ..ik.camera import Camera
 from ..ik.kinematics import Pose
 from ..ik.rotations import nearest_rotation, quaternion_from_matrix
-from ..jobs.errors import CaptureError
 from ..jobs.rig import Rig
 from ..jobs.views import ReferenceViews
 from .correspondence_network import CorrespondenceNetwork
@@ -30,12 +29,13 @@ from .device import Device, tensor_on
 from .encoded_rig import Reference, normalised, reference_batch, repeated
 from .found_points import FoundPoints, corners_as_points
 from .images import cut_window, draw_estimate, from_places, mask_window, standardised_frame, to_places
+from .manifest import DEFAULT_FOLDER, WeightsEntry
 from .motion_decoder import WINDOW, DecodedMotion, MotionDecoder
 from .motion_features import MotionInput, confidence_of, frame_motion_features, joint_motion_features
 from .network_critic import NetworkCritic
 from .pose_critic import PoseCritic
 from .reference import reference_input, to_normalised
-from .registry import DEFAULT_FOLDER, WeightsEntry, load_network, read_manifest
+from .registry import available_networks, load_network
 from .video_features import IMAGE_SIZE, PointEvidence
 
 Array = NDArray[np.float64]
@@ -94,22 +94,22 @@ class Networks:
         """Read the weights.
 
         Args:
-            folder: With ``weights.json`` and the files it lists.
+            folder: With ``weights.json`` and the files it lists; what it does not list is what ships.
             device: What to run on, or its name as :class:`.device.Device` has it.
 
         Raises:
             CaptureError: ``weights_missing`` or ``weights_damaged``.
+            BadInputError: ``trunk_...`` where an image trunk cannot be used, see :mod:`.trunks`.
         """
-        entries = read_manifest(folder)
-        networks = {name: _loaded(folder, entries, name) for name in USED}
-        decoder, critic = networks["decoder"], networks["critic"]
+        entries = available_networks(folder)
+        decoder, critic = (load_network(entries[name]) for name in USED)
         assert isinstance(decoder, MotionDecoder)
         assert isinstance(critic, PoseCritic)
         return cls(
             decoder,
             critic,
             device if isinstance(device, Device) else Device(device),
-            load_correspondence=partial(_loaded, folder, entries, "correspondence"),  # type: ignore[arg-type]
+            load_correspondence=partial(load_network, entries["correspondence"]),  # type: ignore[arg-type]
             entries=tuple(entries[name] for name in USED),
         )
 
@@ -311,15 +311,6 @@ class Networks:
             return _on_cpu(decoded)
 
         return self.device.run(self.decoder, work)
-
-
-def _loaded(folder: Path, entries: dict[str, WeightsEntry], name: str) -> nn.Module:
-    """A network of the manifest's entries."""
-    if name not in entries:
-        raise CaptureError(
-            f"The list of weights in {folder} names no {name} network.", code="weights_damaged"
-        )
-    return load_network(folder, entries[name])
 
 
 def _some_frames(pose: Pose, frames: list[int]) -> Pose:

@@ -1,91 +1,63 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The weights that ship: which file belongs to which network, checked before it is used."""
+"""The networks by name, with their weights: those that ship, and those of a folder that the user names."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import nn
 
 from ..jobs.errors import CaptureError
 from .correspondence_network import CorrespondenceNetwork
+from .manifest import DEFAULT_FOLDER, MANIFEST, WeightsEntry, read_manifest, remedy
 from .mask_network import MaskNetwork
 from .motion_decoder import MotionDecoder
 from .pose_critic import PoseCritic
+from .trunks import open_trunk
 
-MANIFEST = "weights.json"
-SCHEMA_VERSION = 1
-DEFAULT_FOLDER = Path(__file__).resolve().parents[1] / "weights"
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "correspondence": CorrespondenceNetwork,
     "decoder": MotionDecoder,
     "critic": PoseCritic,
     "mask": MaskNetwork,
 }
-REINSTALL = "Install the extension again."
 
 
-@dataclass(frozen=True)
-class WeightsEntry:
-    """One network of the manifest."""
+def available_networks(folder: Path = DEFAULT_FOLDER) -> dict[str, WeightsEntry]:
+    """Every network's entry: that of the folder, else the one that ships.
 
-    name: str
-    """A key of ``ARCHITECTURES``."""
-    file: str
-    sha256: str
-    config: dict[str, Any]
-    """Keyword arguments of the network's class."""
-
-
-def read_manifest(folder: Path) -> dict[str, WeightsEntry]:
-    """Name -> entry. Raises CaptureError where the manifest is missing or unreadable."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise CaptureError(f"The weights are missing: there is no {path}.", REINSTALL, code="weights_missing")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema version {manifest['schema_version']}, not {SCHEMA_VERSION}")
-        return {
-            name: WeightsEntry(name, str(e["file"]), str(e["sha256"]), dict(e["config"]))
-            for name, e in manifest["networks"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    Raises:
+        CaptureError: ``weights_missing`` or ``weights_damaged``, also where the folder names a network that
+            there is not.
+    """
+    own = read_manifest(folder)
+    unknown = set(own) - set(ARCHITECTURES)
+    if unknown:
         raise CaptureError(
-            f"The list of weights {path} cannot be read: {error}.", REINSTALL, code="weights_damaged"
-        ) from error
-
-
-def load_network(folder: Path, entry: WeightsEntry) -> nn.Module:
-    """The network of an entry, ready to use. Raises CaptureError where the file is not right."""
-    path = folder / Path(entry.file).name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CaptureError(
-            f"The weights file {path} is missing or cannot be read.", REINSTALL, code="weights_missing"
-        ) from error
-    if hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise CaptureError(
-            f"The weights file {path} is damaged: its checksum is not the one listed.",
-            REINSTALL,
+            f"The list of weights {folder / MANIFEST} names an unknown network, {min(unknown)}; known are "
+            f"{', '.join(ARCHITECTURES)}.",
+            remedy(folder),
             code="weights_damaged",
         )
+    return {**read_manifest(DEFAULT_FOLDER), **own}
+
+
+def load_network(entry: WeightsEntry) -> nn.Module:
+    """The network of an entry, ready to use.
+
+    Raises:
+        CaptureError: ``weights_missing`` or ``weights_damaged``.
+        BadInputError: ``trunk_...`` where its image trunk cannot be used.
+    """
+    tensors = entry.tensors()
+    given: dict[str, Any] = {}
+    if entry.trunk is not None:
+        given["trunk"] = open_trunk(entry.trunk, entry.folder)
     try:
-        network = ARCHITECTURES[entry.name](**entry.config)
-        tensors = {name: tensor.float() for name, tensor in load_tensors(content).items()}
+        network = ARCHITECTURES[entry.name](**entry.config, **given)
         counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
         network.load_state_dict({**counters, **tensors})
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        raise CaptureError(
-            f"The weights file {path} does not fit this version of the extension.",
-            REINSTALL,
-            code="weights_damaged",
-        ) from error
+    except (RuntimeError, TypeError) as error:
+        raise entry.misfit() from error
     return network.eval().requires_grad_(False)

@@ -43,6 +43,7 @@ from ..jobs.rig import Rig
 from ..jobs.settings import CaptureSettings, NetworkDevice, Quality
 from ..jobs.solution import Solution
 from ..models.device import Device
+from ..models.manifest import DEFAULT_FOLDER, WeightsEntry, weights_folder
 from ..models.networks import Networks
 from .placement import place
 from .proposals import solve_as_proposed
@@ -72,7 +73,7 @@ def run(
 
     Raises:
         BadInputError: The video or a mask cannot be used.
-        CaptureError: A network's weights are missing or damaged.
+        CaptureError: A network's weights are missing or damaged, or their image trunk cannot be used.
         RefusedError: The subject does not look like the character, and the settings say to end then.
         CancelledError: From ``progress``.
     """
@@ -171,7 +172,7 @@ def _load_networks(settings: CaptureSettings, device: Device, progress: Progress
     if not settings.use_networks or settings.quality is Quality.FAST:
         return None
     progress("networks", 0, 1)
-    return Networks.load(device=device)
+    return Networks.load(weights_folder(settings.weights), device)
 
 
 def _likeness(verdict: Verdict, best: Start) -> Likeness:
@@ -250,4 +251,14 @@ def _violations(problem: Problem, motion: Motion) -> int:
 def _used(networks: Networks | None) -> list[Network]:
     """For the report."""
     entries = () if networks is None else networks.entries
-    return [Network(entry.name, f"{entry.file} {entry.sha256}") for entry in entries]
+    return [Network(entry.name, _words(entry)) for entry in entries]
+
+
+def _words(entry: WeightsEntry) -> str:
+    """File and hash; of what does not ship the whole path, and the trunk that it looks through."""
+    file = entry.file if entry.folder == DEFAULT_FOLDER else str(entry.path)
+    words = f"{file} {entry.sha256}"
+    if entry.trunk is None:
+        return words
+    place = "" if entry.trunk.path is None else f"{entry.trunk.path} "
+    return f"{words}, trunk {entry.trunk.name} {place}{entry.trunk.sha256}"

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mocapanything_addon.models.image_trunk import WIDTHS, ImageTrunk
+from mocapanything_addon.models.manifest import DEFAULT_FOLDER
 from mocapanything_addon.models.mask_cutter import MaskCutter
 from mocapanything_addon.models.mask_network import MaskNetwork
-from mocapanything_addon.models.registry import DEFAULT_FOLDER
 
 MOST_BYTES = 10_000_000
 

@@ -22,10 +22,10 @@ from mocapanything_addon.ik.rotations import exp, matrix_from_quaternion
 from mocapanything_addon.jobs.errors import CancelledError, CaptureError
 from mocapanything_addon.models.correspondence_network import CorrespondenceNetwork
 from mocapanything_addon.models.device import Device
+from mocapanything_addon.models.manifest import DEFAULT_FOLDER
 from mocapanything_addon.models.motion_decoder import WINDOW, MotionDecoder
 from mocapanything_addon.models.networks import Networks, window_starts
 from mocapanything_addon.models.pose_critic import PoseCritic
-from mocapanything_addon.models.registry import DEFAULT_FOLDER
 from training.motion import forward_kinematics
 
 SIZE = 96
@@ -302,9 +302,9 @@ def test_unreadable_manifest(weights, text):
         Networks.load(weights)
 
 
-def test_manifest_without_a_network(weights):
+def test_a_network_that_the_folder_lacks_is_the_one_that_ships(weights):
     manifest = json.loads((weights / "weights.json").read_text())
     del manifest["networks"]["decoder"]
     (weights / "weights.json").write_text(json.dumps(manifest))
-    with pytest.raises(CaptureError, match="no decoder"):
-        Networks.load(weights)
+    folders = {entry.name: entry.folder for entry in Networks.load(weights).entries}
+    assert folders == {"decoder": DEFAULT_FOLDER, "critic": weights}

@@ -12,8 +12,8 @@ from mocapanything_addon.fit.crop import Crop
 from mocapanything_addon.fit.renderer import Renderer
 from mocapanything_addon.ik.camera import Camera
 from mocapanything_addon.ik.rotations import exp
+from mocapanything_addon.models.manifest import DEFAULT_FOLDER
 from mocapanything_addon.models.pose_critic import PoseCritic
-from mocapanything_addon.models.registry import DEFAULT_FOLDER
 from training.appearance import Backgrounds
 from training.character import Character, about_up
 from training.poses import random_pose

@@ -11,12 +11,12 @@ import torch
 from tube_character import tube_pack
 
 from mocapanything_addon.models.correspondence_network import CorrespondenceNetwork
+from mocapanything_addon.models.manifest import read_manifest
 from mocapanything_addon.models.mask_cutter import MaskCutter
 from mocapanything_addon.models.mask_network import MaskNetwork
 from mocapanything_addon.models.motion_decoder import MotionDecoder
 from mocapanything_addon.models.networks import Networks
 from mocapanything_addon.models.pose_critic import PoseCritic
-from mocapanything_addon.models.registry import read_manifest
 from training import export, train_correspondence, train_decoder
 from training.appearance import Backgrounds
 from training.batches import stack_groups

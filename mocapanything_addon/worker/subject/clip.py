@@ -18,6 +18,7 @@ from ...jobs.errors import BadInputError
 from ...jobs.settings import CaptureSettings
 from ...models.cutter import Cutter, load_cutter
 from ...models.device import Device
+from ...models.manifest import weights_folder
 from .. import video
 from ..video_frame import VideoFrame, VideoInfo
 from .camera_motion import CameraPath
@@ -124,7 +125,7 @@ def make_clip(
 
     Args:
         path: Video file, animation or folder of images.
-        settings: Range, mask, segmenter, clicks, box and choice of the subject are used.
+        settings: Range, mask, segmenter, weights, clicks, box and choice of the subject are used.
         folder: An existing folder for the clip's arrays (memory maps, as long-lived as the clip) and for
             temporary files.
         progress: Called with (stage, done, total): "decode", then "subject".
@@ -141,7 +142,8 @@ def make_clip(
     warnings: list[str] = []
     path = Path(path)
     # Before the reading that would be lost for its sake.
-    cutter = None if settings.mask else load_cutter(settings.segmenter, device or Device("cpu"))
+    weights = weights_folder(settings.weights)
+    cutter = None if settings.mask else load_cutter(settings.segmenter, device or Device("cpu"), weights)
     with Scratch(folder) as scratch:
         survey = _survey(path, settings, scratch, progress, warnings)
         masks: _FoundMasks | _ReadMasks
