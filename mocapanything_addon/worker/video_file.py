@@ -45,7 +45,7 @@ class FileSource:
             if frame is None:
                 raise no_frames(self._path.name)
             image = _to_array(frame, frame.width, frame.height) if _alpha_format(frame) else None
-            width, height = _shown_size(frame, stream)
+            width, height = _shown_size(frame, stream, _orientation(frame))
             rate = _frame_rate(stream)
             count = int(stream.frames or 0)
             seconds = _header_duration(container, stream)
@@ -71,6 +71,7 @@ class FileSource:
             problems: list[str] = []
             decoded = 0
             time = -1.0
+            orientation = None
             for frame in _decode(container, stream, problems):
                 time = clock.time(None if frame.pts is None else float(frame.pts * stream.time_base))
                 index = round(time * rate) if seeked else decoded
@@ -79,7 +80,10 @@ class FileSource:
                     continue
                 if end_seconds is not None and time > end_seconds + 1e-6:
                     break
-                yield _video_frame(frame, stream, index, time, max_side)
+                # Asked of one frame only: a frame that was asked for its side data refers to itself through
+                # it, and with its picture, 3 MB in full HD, stays until Python looks for such rings.
+                orientation = _orientation(frame) if orientation is None else orientation
+                yield _video_frame(frame, stream, orientation, index, time, max_side)
             else:
                 self._check_end(container, stream, decoded, time, seeked, problems, warn)
             if clock.repaired:
@@ -207,9 +211,10 @@ def _packets(container: Any, stream: Any, problems: list[str]) -> Iterator[Any]:
     yield None
 
 
-def _video_frame(frame: Any, stream: Any, index: int, time: float, max_side: int) -> VideoFrame:
-    shown = _shown_size(frame, stream)
-    orientation = _orientation(frame)
+def _video_frame(
+    frame: Any, stream: Any, orientation: NDArray[np.int64], index: int, time: float, max_side: int
+) -> VideoFrame:
+    shown = _shown_size(frame, stream, orientation)
     width, height = working_size(*shown, max_side)
     if orientation[0, 0] == 0:
         width, height = height, width  # the decoder's reformatter scales before the picture is turned
@@ -232,13 +237,13 @@ def _alpha_format(frame: Any) -> bool:
     return frame.format.name == "pal8" or any(component.is_alpha for component in frame.format.components)
 
 
-def _shown_size(frame: Any, stream: Any) -> tuple[int, int]:
+def _shown_size(frame: Any, stream: Any, orientation: NDArray[np.int64]) -> tuple[int, int]:
     """Width and height as a player shows them: square pixels, then turned."""
     width, height = frame.width, frame.height
     aspect = stream.sample_aspect_ratio
     if aspect and 0.1 < aspect < 10 and aspect != 1:
         width = max(1, round(width * float(aspect)))
-    return (height, width) if _orientation(frame)[0, 0] == 0 else (width, height)
+    return (height, width) if orientation[0, 0] == 0 else (width, height)
 
 
 def _orientation(frame: Any) -> NDArray[np.int64]:

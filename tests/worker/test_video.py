@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import wave
 from pathlib import Path
 
@@ -82,6 +83,19 @@ def test_variable_frame_rate_keeps_the_stored_times(tmp_path):
     path = write_video(tmp_path / "a.mkv", numbered(6), codec="ffv1", times=times)
     frames = list(video.frames(path))
     assert [f.time for f in frames] == pytest.approx(times, abs=0.0011)
+
+
+def test_frames_that_were_read_do_not_stay_in_memory(tmp_path):
+    """They would grow with the film until Python next looks for objects that refer to themselves."""
+    path = write_video(tmp_path / "a.mp4", numbered(20))
+    gc.collect()
+    gc.disable()
+    try:
+        assert sum(1 for _ in video.frames(path)) == 20
+        left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 2
 
 
 @pytest.mark.parametrize("rotation", [90, -90, 180])
