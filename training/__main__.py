@@ -12,7 +12,6 @@ COMMANDS = {
     "creatures": "creatures",
     "correspondence": "train_correspondence",
     "decoder": "train_decoder",
-    "ablate": "ablate",
     "evaluate": "evaluate",
     "export": "export",
     "teach": "teacher",

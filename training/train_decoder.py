@@ -17,6 +17,7 @@ from mocapanything_addon.ik.rotations import nearest_rotation
 from mocapanything_addon.models.motion_decoder import DecodedMotion, MotionDecoder
 from mocapanything_addon.models.reference_encoder import ReferenceBatch
 
+from .ablations import HIDE, Ablated
 from .data import load_characters, shared_characters
 from .device import as_float, mixed_precision, moved
 from .loop import Figures
@@ -203,6 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line; see README.md."""
     parser = training_options("decoder", __doc__, rate=1.0e-3, steps=12000, batch=WINDOWS_PER_BATCH)
     parser.add_argument("--uses", type=int, default=1, help="of each window, on average")
+    parser.add_argument("--without", choices=list(HIDE), help="train a decoder that is not given this")
     options = read_options(parser, arguments)
 
     def loss(network: MotionDecoder, batch: WindowBatch) -> tuple[Tensor, Figures]:
@@ -212,8 +214,11 @@ def main(arguments: list[str] | None = None) -> None:
         windows = fixed_windows(options.packs, "validation", VALIDATION_WINDOWS)
         return lambda network: measure(network, windows)
 
+    def network() -> MotionDecoder:
+        return MotionDecoder() if options.without is None else Ablated(options.without)
+
     samples = DecoderSamples(options.packs, options.batch, options.uses)
-    train(options, Task(samples, MotionDecoder, loss, validation))
+    train(options, Task(samples, network, loss, validation))
 
 
 def _padded(values: NDArray, axis: int, length: int) -> NDArray:
