@@ -111,3 +111,23 @@ def test_rotations_load_without_scipy() -> None:
     """Blender's own Python has none, and scene/ and jobs/ use these functions there."""
     code = "import sys; sys.modules['scipy'] = None; import mocapanything_addon.ik.rotations"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_angles_do_not_depend_on_what_lies_behind_the_numbers_in_memory(monkeypatch):
+    rng = np.random.default_rng(5)
+    memory = np.zeros(4096)
+    matrices = memory[: 9 * 50].reshape(50, 3, 3)
+    matrices[...] = rng.normal(size=matrices.shape)
+    y, x = matrices[:, 1, 0], matrices[:, 0, 0]
+    angles = rotations.arctan2(y, x)
+    # Written right behind the columns, they come out otherwise: NumPy takes its slow way.
+    near = np.arctan2(y, x, out=memory[450:500])
+    assert near == pytest.approx(angles, abs=1e-14)
+    given = []
+    plain = np.arctan2
+    monkeypatch.setattr(np, "arctan2", lambda *args: given.extend(args) or plain(*args))
+    rotations.log(random_rotations(rng, 4))
+    rotations.arctan2(y, x)
+    assert len(given) == 4
+    assert all(array.flags.c_contiguous and array.flags.owndata for array in given)
+    assert rotations.arctan2(1.0, 0.0) == pytest.approx(0.5 * np.pi)

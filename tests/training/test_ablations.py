@@ -17,7 +17,12 @@ def reference(change: str = "") -> ReferenceBatch:
         return torch.from_numpy(rng.normal(size=shape).astype(np.float32))
 
     hops = torch.from_numpy(np.abs(np.subtract.outer(np.arange(5), np.arange(5))).astype(np.uint8))[None]
-    positions, features, surface, normals = tensor(1, 5, 3), tensor(1, 5, 11), tensor(1, 7, 3), tensor(1, 7, 3)
+    positions, features, surface, normals = (
+        tensor(1, 5, 3),
+        tensor(1, 5, 11),
+        tensor(1, 7, 3),
+        tensor(1, 7, 3),
+    )
     return ReferenceBatch(
         joint_positions=positions,
         joint_features=features,
