@@ -37,7 +37,7 @@ from .retarget import retargeted
 from .revise import revise
 from .start import in_world_of_best, is_uncertain, search_start
 from .start_choice import distinct_starts
-from .start_poses import arm_poses, start_poses
+from .start_poses import start_poses
 from .track import Track, track
 from .verdict import Verdict
 from .whole_clip import FLOW_WEIGHT, solve_whole_clip
@@ -206,7 +206,7 @@ def begin_with(
     """
     problem, moved = in_world_of_best(problem, ranked)
     if not keep_expected:
-        poses = [*start_poses(problem.body), *arm_poses(problem.body)]
+        poses = start_poses(problem.body)
         problem = problem.with_expected(estimate_expected_pose(problem, moved, poses, progress))
     return problem, moved
 

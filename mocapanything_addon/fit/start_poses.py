@@ -26,7 +26,6 @@ STRIDE = np.radians(32.0)
 """How far a leg swings."""
 REACHING = np.radians(75.0)
 """How far arms are raised to the front."""
-ELBOWS_BENT = "elbows bent"
 HANGS = 0.7
 """Cosine between a limb and straight down from which on it is a leg."""
 SAMPLED = 150
@@ -61,23 +60,23 @@ def start_poses(body: Body) -> list[StartPose]:
     return poses + _own_poses(body)
 
 
-def arm_poses(body: Body) -> list[StartPose]:
-    """What arms that stick out in rest pose do beside hanging down: reach ahead, hang with bent elbows."""
-    lowered, reaching = _lowered_limbs(body), _lowered_limbs(body, ahead=REACHING)
-    if lowered is None or reaching is None or np.linalg.norm(facing(body)) == 0.0:
-        return []
-    return [StartPose("limbs ahead", reaching), StartPose(ELBOWS_BENT, _elbows_bent(body, lowered))]
-
-
 def passing_poses(body: Body) -> list[StartPose]:
     """Poses that bodies only pass through, to find them in any frame: legs in stride, stretched, gathered,
-    arms as in :func:`arm_poses`."""
-    poses = arm_poses(body)
+    arms reaching ahead.
+
+    None of them is a likely average of a clip.
+    """
+    poses = []
+    reaching = _lowered_limbs(body, ahead=REACHING)
+    if reaching is not None and np.linalg.norm(facing(body)) > 0.0:
+        poses.append(StartPose("limbs ahead", reaching))
     legs = [pair for pair in limb_pairs(body) if _hangs(body, pair)]
     lowered = _lowered_limbs(body)
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
     bases = {"": rest if lowered is None else lowered}
-    bases |= {f", {ELBOWS_BENT}": pose.local_rotations for pose in poses if pose.name == ELBOWS_BENT}
+    if lowered is not None and np.linalg.norm(facing(body)) > 0.0:
+        bases[", elbows bent"] = _elbows_bent(body, lowered)
+        poses.append(StartPose("elbows bent", bases[", elbows bent"]))
     if not legs or body.symmetry is None:
         return poses
     ahead = np.cross(body.up, body.symmetry.axis)
