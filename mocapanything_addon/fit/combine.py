@@ -13,7 +13,6 @@ from ..ik.kinematics import forward
 from ..ik.motion import Motion
 from .body import Body
 from .clip_cost import ClipCost
-from .problem import Problem
 
 JUMP_SIGMA = 0.35
 """Radians that a limb joint may jump where two motions are joined."""
@@ -28,23 +27,24 @@ STEADY = 0.005
 """Of the body's size a frame^2: joints' velocities that change less are steady."""
 
 
-def cheapest_mix(problem: Problem, motions: Sequence[Motion], costs: Sequence[ClipCost]) -> Motion:
-    """Frame by frame one of the motions, such that costs, jumps and accelerations are least (Viterbi).
-
-    Where two legs pass each other they are in one place: only the way in which they move tells whether they
-    went on or turned back.
+def cheapest_mix(
+    body: Body, motions: Sequence[Motion], costs: Sequence[ClipCost], *, steadily: bool = False
+) -> Motion:
+    """Frame by frame one of the motions, such that costs and jumps are least (Viterbi).
 
     Args:
-        problem: The capture.
-        motions: K motions of T frames each, of all frames of the clip or of some in a row.
+        body: The character.
+        motions: K motions of T frames each.
         costs: How well each explains the clip.
+        steadily: Accelerations are to be least, too. Where two legs pass each other they are in one place,
+            and only the way in which they move tells whether they went on or turned back.
     """
-    body = problem.body
+    count, frames = len(motions), motions[0].frame_count
     path = cheapest_path(
         np.stack([c.silhouette + c.expected for c in costs]),
         np.stack([c.flow for c in costs]),
         np.stack([[jump_cost(body, a, b) for b in motions] for a in motions]),
-        acceleration_cost(body, motions),
+        acceleration_cost(body, motions) if steadily else np.zeros((max(frames - 2, 0), count, count, count)),
     )
     rows = np.arange(len(path))
     return Motion(

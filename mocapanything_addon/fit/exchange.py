@@ -102,7 +102,7 @@ def undo_exchanges(
             other = exchanged_in_image(problem, motion, chosen, progress)
             versions.append(solve_whole_clip(problem, other, progress, rounds=ROUNDS))
             costs.append(_cost(problem, versions[-1], progress))
-        mixed = cheapest_mix(problem, versions, costs)
+        mixed = cheapest_mix(body, versions, costs, steadily=True)
         # Where no pair alone is better traded, neither are several at once.
         if np.array_equal(mixed.local_rotations, motion.local_rotations):
             return motion, cost

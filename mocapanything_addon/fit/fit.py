@@ -231,7 +231,7 @@ def track_starts(
         motions.append(recalled)
         costs.append(_cost(problem, recalled, progress))
     best = min(costs, key=lambda c: c.total)
-    return Track(cheapest_mix(problem, motions, costs), best.overlap)
+    return Track(cheapest_mix(problem.body, motions, costs), best.overlap)
 
 
 def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:

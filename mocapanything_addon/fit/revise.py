@@ -140,7 +140,7 @@ def _revised(
             solved = solve_some_frames(problem, found, start, end, alive, rounds=TRIAL_ROUNDS)
             versions.append(solved[start:end].copy())
             costs.append(judged(versions[-1]))
-    mixed = cheapest_mix(problem, versions, costs)
+    mixed = cheapest_mix(problem.body, versions, costs)
     if np.array_equal(mixed.local_rotations, versions[0].local_rotations):
         return motion
     changed = motion.copy()

@@ -87,7 +87,7 @@ def test_legs_that_pass_each_other_go_on(problem: Problem) -> None:
     for start, end in zip(meet[::2], [*meet[1::2], FRAMES], strict=False):
         first.local_rotations[start:end] = traded.local_rotations[start:end]
         second.local_rotations[start:end] = truth.local_rotations[start:end]
-    mixed = cheapest_mix(problem, [first, second], [no_cost(), no_cost()])
+    mixed = cheapest_mix(body, [first, second], [no_cost(), no_cost()], steadily=True)
     right = [
         np.abs(mixed.local_rotations[:, UPPER_LEGS] - m.local_rotations[:, UPPER_LEGS]).max(axis=(1, 2, 3))
         for m in (truth, traded)
@@ -97,7 +97,7 @@ def test_legs_that_pass_each_other_go_on(problem: Problem) -> None:
 
 
 def test_a_mix_of_one_motion_is_that_motion(problem: Problem) -> None:
-    mixed = cheapest_mix(problem, [walking()], [no_cost()])
+    mixed = cheapest_mix(problem.body, [walking()], [no_cost()])
     assert np.array_equal(mixed.local_rotations, walking().local_rotations)
     still = Motion.rest(RIG.joint_count, 2)
     assert acceleration_cost(problem.body, [still]).shape == (0, 1, 1, 1)
