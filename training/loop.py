@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -28,6 +28,17 @@ FIRST_LOOK = 120.0
 """Seconds after which a run is measured first."""
 
 Figures = Mapping[str, float | Tensor]
+
+
+class Rate(Protocol):
+    """How fast to learn."""
+
+    @property
+    def rate(self) -> float:
+        """The highest."""
+
+    def at(self, step: int) -> float:
+        """Learning rate of a step."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Trainer:
         self,
         network: nn.Module,
         folder: Path,
-        schedule: Schedule,
+        schedule: Rate,
         decay: float = 0.02,
         pretrained: nn.Module | None = None,
         *,

@@ -109,7 +109,7 @@ class WindowMaker:
         rng = self.rng
         if not self.easy:
             character = character.varied(rng)
-        times, local, root = self._motion(character)
+        times, local, root = self.motion(character)
         rotations, positions = character.pose(local, root)
         camera = random_camera(positions.reshape(-1, 3), rng)
         if rng.random() < LINEAR_SHARE:
@@ -166,15 +166,20 @@ class WindowMaker:
             counts=~character.is_tail & (np.arange(character.joint_count) > 0),
         )
 
-    def _motion(self, character: Character) -> tuple[Array, Array, Array]:
-        """Times (T,), local rotations (T, J, 3, 3) and root positions (T, 3) of a stretch of a clip."""
+    def motion(self, character: Character, clip: int | None = None) -> tuple[Array, Array, Array]:
+        """Times (T,), local rotations (T, J, 3, 3) and root positions (T, 3) of a stretch of a clip.
+
+        Args:
+            character: Whose clips.
+            clip: Which of them; None for any.
+        """
         rng = self.rng
         pace = 1.0 if self.easy else float(np.exp(rng.normal() * 0.3))
         step = 1.0 / 24.0 if self.easy else 1.0 / rng.uniform(12.0, 30.0)
         times = np.arange(WINDOW) * step
         if not self.easy and rng.random() < 0.2:  # variable frame rate
             times = np.cumsum(step * rng.uniform(0.5, 1.5, WINDOW))
-        local, root = self._clip_at(character, times * pace)
+        local, root = self._clip_at(character, times * pace, clip)
         if not self.easy and rng.random() < 0.2:
             other, _ = self._clip_at(character, times * pace)
             local = nearest_rotation((1.0 - (share := rng.uniform(0.2, 0.8))) * local + share * other)
@@ -192,9 +197,9 @@ class WindowMaker:
             root = root + times[:, None] * rng.normal(size=3) * [1.0, 1.0, 0.1]
         return times, local, root
 
-    def _clip_at(self, character: Character, times: Array) -> tuple[Array, Array]:
+    def _clip_at(self, character: Character, times: Array, clip: int | None = None) -> tuple[Array, Array]:
         rng = self.rng
-        local, root = character.clips[rng.integers(len(character.clips))]
+        local, root = character.clips[rng.integers(len(character.clips)) if clip is None else clip]
         last = len(local) - 1
         start = rng.uniform(0.0, max(last - times[-1] * 24.0, 0.0))
         frames = np.minimum(start + times * 24.0, last)
