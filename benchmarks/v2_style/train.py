@@ -43,7 +43,9 @@ GUIDED_UNTIL = 0.5
 """Share of the budget from which on rotations are found from predicted positions alone (V2: half)."""
 POSITION, ROTATION, SPEED, ROOT = 1.0, 1.0, 1.0, 0.1
 """Weights of the loss, as published."""
-EVALUATE_EVERY, SAVE_EVERY = 400.0, 120.0
+EVALUATE_EVERY = 240.0
+"""Seconds of training."""
+SAVE_EVERY = 120.0
 """Seconds on the clock."""
 
 
@@ -166,7 +168,7 @@ def train(
     network, average = trainer.network, trainer.average
     assert isinstance(average, V2Style)
     drawn = batches(pool, rng)
-    saved = evaluated = time.monotonic()
+    saved, evaluated = time.monotonic(), trainer.seconds
     while trainer.seconds < schedule.seconds:
         began = time.process_time()
         schedule.share = trainer.seconds / schedule.seconds
@@ -178,12 +180,12 @@ def train(
         trainer.seconds += time.process_time() - began
         now = time.monotonic()
         last = trainer.seconds >= schedule.seconds
-        if last or now - evaluated > evaluate_every:
+        if last or trainer.seconds - evaluated > evaluate_every:
             figures = {**trainer.running, **measure(average, validation)}
             trainer.record(figures)
             said = {name: round(value, 3) for name, value in figures.items()}
             print(trainer.step, round(trainer.seconds), said, flush=True)
-            evaluated = time.monotonic()
+            evaluated = trainer.seconds
         if last or now - saved > SAVE_EVERY:
             trainer.save()
             saved = time.monotonic()

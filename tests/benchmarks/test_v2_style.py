@@ -13,10 +13,13 @@ from tube_character import tube_pack, tube_rig
 
 from benchmarks.fitting.clips import ClipSpec
 from benchmarks.fitting.conditions import BY_NAME, Given, chosen_frames, given
+from benchmarks.fitting.figures import Errors
 from benchmarks.fitting.filming import Case, View, filmed
+from benchmarks.fitting.measured import Measured
 from benchmarks.fitting.runs import Task
 from benchmarks.v2_style import train as learning
 from benchmarks.v2_style.capture import camera_of, capture, load, measure_baseline, read_film, window_starts
+from benchmarks.v2_style.evaluate import clips_not_trained_on, table_of
 from benchmarks.v2_style.geometry import sightline
 from benchmarks.v2_style.network import Sizes, V2Style, lifted
 from benchmarks.v2_style.rig_input import stack_rigs
@@ -238,6 +241,20 @@ def test_the_baseline_is_measured_beside_its_floors(tmp_path):
     assert found.row == "V2-style" and found.frames == FRAMES
     assert found.seconds > 0.0 and np.isfinite(found.errors.mpjpe)
     assert found.rest.rotation == pytest.approx(found.errors.rotation), "untrained, it says the rest pose"
+
+
+def test_only_creatures_that_did_not_train_are_captured_and_floors_stand_beside():
+    names = {spec.name for spec in clips_not_trained_on("tune")}
+    assert {"stag eating", "crab dance"} <= names
+    assert not names & {"donkey gallop", "knight run", "built spider"}
+    captured, floor = (Errors(x, x, x, x, 0.0, 0.0, 0.0, x, x) for x in (8.0, 4.0))
+    found = [Measured("V2-style", name, 40, captured, floor, floor, 0.02) for name in ("a", "b")]
+    table = table_of(found, "some minutes")
+    assert [row[:3] for row in table.rows[-3:]] == [
+        ["mean of 2", "V2-style", 8.0],
+        ["mean of 2", "rest pose, true root", 4.0],
+        ["mean of 2", "best constant pose, true root", 4.0],
+    ]
 
 
 def test_speeds_stand_beside_ours():
