@@ -50,7 +50,7 @@ WINDOWS_AT_ONCE = 8
 REFERENCE_TURN = 30.0
 """Degrees; of the first reference picture."""
 USUAL_FOV = 45.0
-PLACING_ROUNDS = 4
+PLACING_ROUNDS = 8
 """The box of a body that comes nearer does not grow quite in proportion."""
 
 

@@ -21,7 +21,7 @@ from benchmarks.v2_style import train as learning
 from benchmarks.v2_style.capture import camera_of, capture, load, measure_baseline, read_film, window_starts
 from benchmarks.v2_style.evaluate import clips_not_trained_on, table_of
 from benchmarks.v2_style.geometry import sightline
-from benchmarks.v2_style.network import Sizes, V2Style, lifted
+from benchmarks.v2_style.network import Sizes, V2Style, facing, lifted
 from benchmarks.v2_style.rig_input import stack_rigs
 from benchmarks.v2_style.samples import WINDOW, PoseWindow, PoseWindowMaker, stack_truth, stack_video
 from benchmarks.v2_style.speed import PARTS, Timed, speed_table
@@ -29,6 +29,7 @@ from mocapanything_addon.fit.crop import Crop
 from mocapanything_addon.ik.camera import Camera
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
+from mocapanything_addon.ik.rotations import exp
 from mocapanything_addon.ik.skeleton import Skeleton
 from mocapanything_addon.models.skinning import skinned
 from training.appearance import Backgrounds
@@ -139,6 +140,20 @@ def test_a_rest_pose_stays_one_until_something_is_learnt(character):
     with torch.no_grad():
         _, turned = network(stack_rigs([window.rig]), stack_video([window]))
     assert turned[0, :, 1:].numpy() == pytest.approx(np.broadcast_to(np.eye(3), turned[0, :, 1:].shape))
+
+
+def test_the_body_faces_where_its_joints_say_even_on_one_line():
+    rng = np.random.default_rng(0)
+    turns = exp(rng.normal(size=(1, 3, 3)) * [0.2, 0.2, 2.0])
+    rest = rng.normal(size=(1, 12, 3))
+    rest[:, 9:] = 0.0  # padding
+    line = rest * [0.0, 1.0, 0.0]
+    for joints, axes in ((rest, slice(None)), (line, 1)):
+        positions = np.einsum("btac,bjc->btja", turns, joints)
+        found = facing(torch.from_numpy(joints), torch.from_numpy(positions)).numpy()
+        apart = np.abs(found[..., axes] - turns[..., axes])
+        assert apart.max() < 0.1
+        assert np.linalg.det(found) == pytest.approx(np.ones((1, 3)))
 
 
 def test_true_positions_stand_in_for_predicted_ones(character, network):
