@@ -37,8 +37,8 @@ class Rate(Protocol):
     def rate(self) -> float:
         """The highest."""
 
-    def at(self, step: int) -> float:
-        """Learning rate of a step."""
+    def at(self, step: int, spent: float) -> float:
+        """Learning rate of a step; ``spent`` is the share of a limited time that is over."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from mocapanything_addon.models.images import cut_window, from_places, mask_wind
 from mocapanything_addon.models.reference import to_normalised
 from mocapanything_addon.models.skinning import skinned
 from samples.metrics import Track
-from training.loop import CHECKPOINT
+from training.checkpoint import CHECKPOINT
 
 from .geometry import Sightline, sightline
 from .network import IMAGE_SIZE, V2Style, VideoBatch

@@ -15,7 +15,7 @@ from benchmarks.fitting.figures import Errors
 from benchmarks.fitting.measured import Measured
 from benchmarks.fitting.runs import Task
 from benchmarks.report import Table
-from training.loop import CHECKPOINT
+from training.checkpoint import CHECKPOINT
 from training.split import family_of, side_of
 
 from .capture import measure_baseline

@@ -57,9 +57,9 @@ class ByTheClock:
         self.share = 0.0
         """Of the time that is over; kept up to date by the run."""
 
-    def at(self, step: int) -> float:
-        """Learning rate of a step."""
-        cosine = 0.5 * (1.0 + math.cos(math.pi * min(self.share, 1.0)))
+    def at(self, step: int, spent: float = 0.0) -> float:
+        """Learning rate of a step; ``spent`` is the share of a limited time on the clock that is over."""
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(max(self.share, spent), 1.0)))
         return self.rate * min(1.0, (step + 1) / self.warm_up) * (cosine * (1.0 - self.floor) + self.floor)
 
 
@@ -181,7 +181,8 @@ def train(
         now = time.monotonic()
         last = trainer.seconds >= schedule.seconds
         if last or trainer.seconds - evaluated > evaluate_every:
-            figures = {**trainer.running, **measure(average, validation)}
+            running = {name: float(value) for name, value in trainer.running.items()}
+            figures = running | measure(average, validation)
             trainer.record(figures)
             said = {name: round(value, 3) for name, value in figures.items()}
             print(trainer.step, round(trainer.seconds), said, flush=True)
@@ -210,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
     network: nn.Module = V2Style(published=published).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     assert isinstance(network, V2Style)
     schedule = ByTheClock(options.rate, 60.0 * options.minutes)
-    trainer = Trainer(network, options.run, schedule, pretrained=network.trunk)
+    trainer = Trainer(network, options.run, schedule, pretrained=network.trunk, batch=BATCH)
     if not trainer.step and published is None:
         parser.error("a new run needs --trunk; training/README.md says where its weights come from")
     # A run that goes on must not see the same windows again.
