@@ -99,7 +99,7 @@ def test_capture_finds_what_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []
     monkeypatch.setattr(api, "_preferences", lambda: None)
-    monkeypatch.setattr(api, "CaptureRun", lambda armature, request, *_: asked.append(request.settings))
+    monkeypatch.setattr(api, "CaptureRun", lambda armature, request, *_, **__: asked.append(request.settings))
     monkeypatch.setitem(sys.modules, "bpy", SimpleNamespace(app=SimpleNamespace(version_string="4.5")))
     armature = SimpleNamespace(type="ARMATURE")
 
