@@ -76,6 +76,12 @@ SHOWN = np.float32(0.9)
 RIM = 0.02
 """Distance from the image's border at which a mask is taken to reach it, share of the window."""
 
+SWOLLEN = 2.0
+"""Times the mask of the frame before: what has grown so much in one frame holds background."""
+
+SURELY = np.float32(4.0)
+"""Log odds of what was the subject a frame ago."""
+
 RARELY = 0.5
 """Share of the frames below which it is said that the subject is seldom in view."""
 
@@ -445,7 +451,7 @@ def _chosen(candidates: list[Candidate], choice: int, warnings: list[str]) -> Ca
     return candidates[choice - 1]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _FoundMasks:
     """Masks cut from the final windows, hinted by those of the small frames."""
 
@@ -454,6 +460,8 @@ class _FoundMasks:
     cutter: Cutter
     least: float
     """Share of the image below which there is no subject."""
+    _before: tuple[NDArray[np.uint8], Crop] | None = None
+    """The mask of the last frame that showed the subject, and its window."""
 
     def is_seen(self, index: int) -> bool:
         subject = self.odds[index] > 0
@@ -466,9 +474,24 @@ class _FoundMasks:
         if not self.is_seen(index):
             return color, np.zeros((crop.size, crop.size), np.uint8)
         hint = cut_hint(as_hint(self.odds[index]), crop, self.info.width, to_frame)
-        subject = trusted(self.cutter.logit(color, hint), hint) > 0
-        subject = to_border(subject, inside_image(crop, self.info.width, self.info.height, to_frame))
-        return color, np.where(parts_touching(subject, hint > 0), 255, 0).astype(np.uint8)
+        inside = inside_image(crop, self.info.width, self.info.height, to_frame)
+        mask = self._hinted(color, hint, inside)
+        if self._before is not None:
+            # Motion that was told wrongly may hint at the whole meadow.
+            earlier = cv2.warpAffine(self._before[0], self._before[1].affine_to(crop), mask.shape) > 0
+            if mask.sum() > SWOLLEN * max(int(earlier.sum()), 1):
+                again = self._hinted(color, as_hint(np.where(earlier, SURELY, -SURELY)), inside)
+                mask = again if earlier.any() and again.any() and again.sum() < mask.sum() else mask
+        shown = np.where(mask, 255, 0).astype(np.uint8)
+        if mask.any():
+            self._before = shown, crop
+        return color, shown
+
+    def _hinted(
+        self, color: NDArray[np.uint8], hint: NDArray[np.float32], inside: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        subject = to_border(trusted(self.cutter.logit(color, hint), hint) > 0, inside)
+        return parts_touching(subject, hint > 0)
 
 
 def to_border(subject: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
