@@ -29,30 +29,20 @@ class Inputs:
     seen: Tensor
 
 
+def _blank(inputs: Inputs, *names: str) -> Inputs:
+    """With zeros in these fields of the reference."""
+    blank = {name: torch.zeros_like(getattr(inputs.reference, name)) for name in names}
+    return replace(inputs, reference=replace(inputs.reference, **blank))
+
+
 def _without_graph(inputs: Inputs) -> Inputs:
     """Every two joints look equally far apart and unrelated."""
-    reference = inputs.reference
-    return replace(
-        inputs,
-        reference=replace(
-            reference,
-            hops=torch.zeros_like(reference.hops),
-            relations=torch.zeros_like(reference.relations),
-        ),
-    )
+    return _blank(inputs, "hops", "relations")
 
 
 def _without_mesh(inputs: Inputs) -> Inputs:
     """Every surface point is the same one."""
-    reference = inputs.reference
-    return replace(
-        inputs,
-        reference=replace(
-            reference,
-            surface_positions=torch.zeros_like(reference.surface_positions),
-            surface_normals=torch.zeros_like(reference.surface_normals),
-        ),
-    )
+    return _blank(inputs, "surface_positions", "surface_normals")
 
 
 def _without_told(inputs: Inputs) -> Inputs:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mocapanything_addon.models.attention import MASKED, GraphBias, key_padding_bias
+from mocapanything_addon.models.attention import MASKED, CrossAttention, GraphBias, key_padding_bias
 
 REACH = 2
 """Frames before and after that a frame attends to: a window of five."""
@@ -15,17 +15,8 @@ SLOWEST = 100.0
 """Longest wave of the rotary encoding over the shortest."""
 
 
-class Attention(nn.Module):
+class Attention(CrossAttention):
     """Pre-norm attention from tokens to a memory, or to themselves, added to the tokens."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm_tokens = nn.LayerNorm(width)
-        self.norm_memory = nn.LayerNorm(width)
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.project = nn.Linear(width, width)
 
     def forward(
         self,

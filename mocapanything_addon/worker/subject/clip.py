@@ -460,7 +460,7 @@ class _FoundMasks:
     cutter: Cutter
     least: float
     """Share of the image below which there is no subject."""
-    _before: tuple[NDArray[np.uint8], Crop] | None = None
+    _before: tuple[NDArray[np.uint8], Crop] | None = field(default=None, init=False)
     """The mask of the last frame that showed the subject, and its window."""
 
     def is_seen(self, index: int) -> bool:
@@ -475,17 +475,25 @@ class _FoundMasks:
             return color, np.zeros((crop.size, crop.size), np.uint8)
         hint = cut_hint(as_hint(self.odds[index]), crop, self.info.width, to_frame)
         inside = inside_image(crop, self.info.width, self.info.height, to_frame)
-        mask = self._hinted(color, hint, inside)
-        if self._before is not None:
-            # Motion that was told wrongly may hint at the whole meadow.
-            earlier = cv2.warpAffine(self._before[0], self._before[1].affine_to(crop), mask.shape) > 0
-            if mask.sum() > SWOLLEN * max(int(earlier.sum()), 1):
-                again = self._hinted(color, as_hint(np.where(earlier, SURELY, -SURELY)), inside)
-                mask = again if earlier.any() and again.any() and again.sum() < mask.sum() else mask
+        mask = self._unswollen(self._hinted(color, hint, inside), color, crop, inside)
         shown = np.where(mask, 255, 0).astype(np.uint8)
         if mask.any():
             self._before = shown, crop
         return color, shown
+
+    def _unswollen(
+        self, mask: NDArray[np.bool_], color: NDArray[np.uint8], crop: Crop, inside: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """The mask, cut out anew from that of the frame before where it has suddenly swollen: motion that was
+        told wrongly may hint at the whole meadow."""
+        if self._before is None:
+            return mask
+        shown, window = self._before
+        earlier = cv2.warpAffine(shown, window.affine_to(crop), mask.shape) > 0
+        if not earlier.any() or mask.sum() <= SWOLLEN * earlier.sum():
+            return mask
+        again = self._hinted(color, as_hint(np.where(earlier, SURELY, -SURELY)), inside)
+        return again if again.any() and again.sum() < mask.sum() else mask
 
     def _hinted(
         self, color: NDArray[np.uint8], hint: NDArray[np.float32], inside: NDArray[np.bool_]
