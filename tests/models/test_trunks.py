@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from training_packs import write_tube_packs
 
 from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.jobs.errors import BadInputError, CaptureError
@@ -276,6 +277,7 @@ def test_a_folder_whose_file_is_gone_says_what_to_do(weights, tmp_path):
 
 
 def test_a_run_goes_on_with_its_own_trunk_only(tmp_path):
-    Trainer(PoseCritic(), tmp_path, Schedule(1e-3, 10)).save()
+    write_tube_packs(tmp_path / "packs")
+    Trainer(PoseCritic(), tmp_path / "run", Schedule(1e-3, 10)).save()
     with pytest.raises(ValueError, match="begun otherwise"):
-        train(["--run", str(tmp_path), "--trunk", LITE])
+        train(["--run", str(tmp_path / "run"), "--trunk", LITE, "--packs", str(tmp_path / "packs")])
