@@ -18,6 +18,8 @@ LARGEST_CHAIN = 0.4
 """Share of the surface: more is the trunk."""
 SHORTEST_CHAIN = 0.2
 """Of the body's size."""
+HANGS = 0.7
+"""Cosine between a limb and straight down from which on it is a leg."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,11 @@ def limb_pairs(body: Body) -> list[LimbPair]:
     return [pair for _, pair in pairs[:MOST_PAIRS]]
 
 
+def legs(body: Body) -> list[LimbPair]:
+    """Pairs of limbs that point down in rest pose, the largest first."""
+    return [pair for pair in limb_pairs(body) if _hangs(body, pair)]
+
+
 def main_chain(body: Body, joint: int) -> NDArray[np.intp]:
     """Joints from one down to the tip that lies farthest away in rest pose."""
     skeleton = body.skeleton
@@ -84,3 +91,9 @@ def middle_chains(body: Body) -> list[NDArray[np.intp]]:
         if length >= SHORTEST_CHAIN * body.size:
             chains.append(chain)
     return chains
+
+
+def _hangs(body: Body, pair: LimbPair) -> bool:
+    chain = main_chain(body, int(pair.left[0]))
+    along = body.skeleton.rest_positions[chain[-1]] - body.skeleton.rest_positions[chain[0]]
+    return float(along @ -body.up) > HANGS * max(float(np.linalg.norm(along)), 1e-9)

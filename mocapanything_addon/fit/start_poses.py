@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..ik import rotations
 from .body import Body
 from .facing import facing
-from .limbs import LimbPair, limb_pairs, main_chain, middle_chains
+from .limbs import legs, limb_pairs, main_chain, middle_chains
 
 MOST_EXAMPLES = 8
 SIDEWAYS = 0.6
@@ -26,8 +26,6 @@ STRIDE = np.radians(32.0)
 """How far a leg swings."""
 REACHING = np.radians(75.0)
 """How far arms are raised to the front."""
-HANGS = 0.7
-"""Cosine between a limb and straight down from which on it is a leg."""
 SAMPLED = 150
 NEAR = 0.12
 """Radians, mean over the joints: poses nearer than this are one."""
@@ -67,20 +65,21 @@ def passing_poses(body: Body) -> list[StartPose]:
     None of them is a likely average of a clip.
     """
     poses = []
-    reaching = _lowered_limbs(body, ahead=REACHING)
-    if reaching is not None and np.linalg.norm(facing(body)) > 0.0:
-        poses.append(StartPose("limbs ahead", reaching))
-    legs = [pair for pair in limb_pairs(body) if _hangs(body, pair)]
     lowered = _lowered_limbs(body)
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
     bases = {"": rest if lowered is None else lowered}
-    if lowered is not None and np.linalg.norm(facing(body)) > 0.0:
-        bases[", elbows bent"] = _elbows_bent(body, lowered)
-        poses.append(StartPose("elbows bent", bases[", elbows bent"]))
-    if not legs or body.symmetry is None:
+    if lowered is not None:
+        for name, front in _fronts(body).items():
+            reaching = _lowered_limbs(body, front)
+            if reaching is not None:
+                poses.append(StartPose(f"limbs {name}", reaching))
+            bases[f", elbows bent {name}"] = _elbows_bent(body, lowered, front)
+            poses.append(StartPose(f"elbows bent {name}", bases[f", elbows bent {name}"]))
+    hanging = legs(body)
+    if not hanging or body.symmetry is None:
         return poses
     ahead = np.cross(body.up, body.symmetry.axis)
-    places = np.array([body.skeleton.rest_positions[pair.left[0]] @ ahead for pair in legs])
+    places = np.array([body.skeleton.rest_positions[pair.left[0]] @ ahead for pair in hanging])
     front = np.where(places > places.mean(), 1.0, -1.0)
     for name, left, right in (
         ("stride", front, -front),
@@ -88,11 +87,11 @@ def passing_poses(body: Body) -> list[StartPose]:
         ("stretched", front, front),
         ("gathered", -front, -front),
     ):
-        if len(legs) == 1 and name in ("stretched", "gathered"):
+        if len(hanging) == 1 and name in ("stretched", "gathered"):
             continue
         for arms, base in bases.items():
             local = base.copy()
-            for pair, a, b in zip(legs, left, right, strict=True):
+            for pair, a, b in zip(hanging, left, right, strict=True):
                 for joint, way in ((int(pair.left[0]), a), (int(pair.right[0]), b)):
                     local[joint] = rotations.exp(way * STRIDE * body.symmetry.axis) @ local[joint]
             poses.append(StartPose(name + arms, local))
@@ -114,16 +113,20 @@ def bending(body: Body, first: NDArray[np.float64], second: NDArray[np.float64])
     return float(np.mean(angle**2 / (1.0 + angle**2)))
 
 
-def _hangs(body: Body, pair: LimbPair) -> bool:
-    """Whether a limb points down in rest pose."""
-    chain = main_chain(body, int(pair.left[0]))
-    along = body.skeleton.rest_positions[chain[-1]] - body.skeleton.rest_positions[chain[0]]
-    return float(along @ -body.up) > HANGS * max(float(np.linalg.norm(along)), 1e-9)
+def _fronts(body: Body) -> dict[str, NDArray[np.float64]]:
+    """Directions that may be the front, unit vectors: both where nothing tells."""
+    known = facing(body)
+    sure = float(np.linalg.norm(known))
+    if sure > 0.0:
+        return {"ahead": known / sure}
+    assert body.symmetry is not None, "only what has a left and a right may not know its front"
+    one = np.cross(body.up, body.symmetry.axis)
+    return {"one way": one, "the other way": -one}
 
 
-def _lowered_limbs(body: Body, ahead: float = 0.0) -> NDArray[np.float64] | None:
-    """Limbs that stick out sideways in rest pose, hanging down or, the more the greater ``ahead`` (radians),
-    reaching ahead; None where there are none."""
+def _lowered_limbs(body: Body, front: NDArray[np.float64] | None = None) -> NDArray[np.float64] | None:
+    """Limbs that stick out sideways in rest pose, hanging down or reaching to a front; None where there are
+    none."""
     if body.symmetry is None:
         return None
     local = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
@@ -144,17 +147,17 @@ def _lowered_limbs(body: Body, ahead: float = 0.0) -> NDArray[np.float64] | None
             if abs(side) < SIDEWAYS:
                 continue
             wanted = -body.up * np.cos(HANGING) + np.sign(side) * np.sin(HANGING) * body.symmetry.axis
-            if ahead:
-                axis = np.cross(-body.up, facing(body))
+            if front is not None:
+                axis = np.cross(-body.up, front)
                 axis /= max(float(np.linalg.norm(axis)), 1e-9)
-                wanted = rotations.exp(axis * ahead) @ wanted
+                wanted = rotations.exp(axis * REACHING) @ wanted
             local[joint] = _swing(along, wanted)
             found = True
     return local if found else None
 
 
-def _elbows_bent(body: Body, base: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A pose with lowered limbs whose second bones point ahead, as arms do in running and fighting."""
+def _elbows_bent(body: Body, base: NDArray[np.float64], front: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A pose with lowered limbs whose second bones point to the front, as arms do in running and fighting."""
     positions, local = body.skeleton.rest_positions, base.copy()
     for pair in limb_pairs(body):
         for head in (int(pair.left[0]), int(pair.right[0])):
@@ -169,7 +172,7 @@ def _elbows_bent(body: Body, base: NDArray[np.float64]) -> NDArray[np.float64]:
             shoulder, elbow = int(chain[upper]), int(chain[lower])
             along = base[shoulder] @ (positions[chain[lower + 1]] - positions[elbow])
             along /= max(float(np.linalg.norm(along)), 1e-9)
-            local[elbow] = base[shoulder].T @ _swing(along, facing(body)) @ base[shoulder]
+            local[elbow] = base[shoulder].T @ _swing(along, front) @ base[shoulder]
     return local
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from mocapanything_addon.fit.body import Body
 from mocapanything_addon.fit.cues import Cues, travel
-from mocapanything_addon.fit.facing import facing
+from mocapanything_addon.fit.facing import BY_FEET, BY_HABIT, facing
 from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.frames import Frames
 from mocapanything_addon.fit.heading_path import join_headings
@@ -24,8 +25,15 @@ from mocapanything_addon.fit.scene_motion import scene_places
 from mocapanything_addon.fit.start import in_world_of_best, is_uncertain, search_start, typical_frames
 from mocapanything_addon.fit.start_poses import passing_poses, start_poses
 from mocapanything_addon.fit.start_score import heading_probabilities
+from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.jobs.settings import Quality
+from samples.creatures.creature import build_creature
+from samples.creatures.families.biped import biped
+from samples.creatures.families.bird import bird
+from samples.creatures.families.quadruped import quadruped
+from samples.creatures.families.reptile import raptor
+from samples.creatures.plan import BodyPlan
 from tests.fit.filmed_tubes import HEIGHT, PIXELS, WIDTH, camera_at, film, long_necked_rig, skinned, standing
 
 
@@ -171,6 +179,31 @@ def test_bones_say_which_way_a_body_faces() -> None:
     names = tuple({"chest": "spine", "hip": "head"}.get(n, n) for n in body.rig.joint_names)
     turned = Body.from_rig(replace(body.rig, joint_names=names))
     np.testing.assert_allclose(facing(turned), [0.0, 1.0, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [biped, quadruped, bird, raptor])
+@pytest.mark.parametrize("yaw", [0.0, 90.0, 180.0])
+def test_toes_say_which_way_a_body_without_names_faces(kind: Callable[[], BodyPlan], yaw: float) -> None:
+    rig = build_creature(kind(), seed=1).rig
+    turn = rotations.exp(np.array([0.0, 0.0, np.radians(yaw)]))
+    turned = replace(
+        rig,
+        joint_names=tuple(f"bone.{k}" for k in range(rig.joint_count)),
+        rest_positions=rig.rest_positions @ turn.T,
+        rest_rotations=rotations.quaternion_from_matrix(
+            turn @ rotations.matrix_from_quaternion(rig.rest_rotations)
+        ),
+        vertices=(rig.vertices @ turn.T).astype(np.float32),
+    )
+    found = facing(Body.from_rig(turned))
+    np.testing.assert_allclose(found, BY_FEET * turn @ [0.0, -1.0, 0.0], atol=1e-6)
+
+
+def test_round_feet_say_nothing() -> None:
+    """A column of a leg is as long before as behind."""
+    rig = long_necked_rig()
+    named = replace(rig, joint_names=tuple(f"bone.{k}" for k in range(rig.joint_count)))
+    assert np.linalg.norm(facing(Body.from_rig(named))) <= BY_HABIT
 
 
 @pytest.mark.parametrize("toward", [-1.0, 1.0])
