@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from mocapanything_addon.fit.crop import Crop
 from mocapanything_addon.worker.subject.clip import _FoundMasks
+from mocapanything_addon.worker.subject.follow import MaskStart, follow_masks
+from mocapanything_addon.worker.subject.frame_store import Scratch
 
 SIZE = 64
 WHOLE = Crop(0.0, 0.0, float(SIZE), SIZE)
@@ -38,6 +41,7 @@ def masks_of(*hinted: tuple[slice, slice]) -> list[NDArray[np.uint8]]:
 
 BODY = (slice(20, 40), slice(20, 40))
 GROWN = (slice(18, 44), slice(20, 42))
+AROUND = (slice(14, 46), slice(14, 46))
 MEADOW = (slice(4, 60), slice(4, 60))
 
 
@@ -54,3 +58,22 @@ def test_a_body_may_grow_and_the_first_frame_is_believed() -> None:
     assert np.count_nonzero(second) > 1.3 * np.count_nonzero(first)
     large, small = masks_of(MEADOW, BODY)
     assert np.count_nonzero(large) > 5 * np.count_nonzero(small) > 0
+
+
+@pytest.mark.parametrize(("moving", "swells"), [((slice(18, 42), slice(18, 42)), True), (AROUND, False)])
+def test_motion_that_hints_at_the_meadow_is_not_followed(
+    tmp_path: Path, moving: tuple[slice, slice], swells: bool
+) -> None:
+    """But a little more than the body may be a limb."""
+    hint = np.full((SIZE, SIZE), -1.0, np.float32)
+    hint[moving] = 1.0
+    odds = np.full((SIZE, SIZE), -6.0, np.float32)
+    odds[BODY] = 6.0
+    with Scratch(tmp_path) as scratch:
+        frames = scratch.store("frames", (SIZE, SIZE, 3))
+        for _ in range(6):
+            frames.append(np.zeros((SIZE, SIZE, 3), np.uint8))
+        start = MaskStart(0, odds, lambda index, carried: hint)
+        found = follow_masks(frames, [start], Obedient(), scratch, lambda share: None)
+        areas = [int((found[index] > 0).sum()) for index in range(6)]
+    assert areas[-1] == pytest.approx(24 * 24 if swells else 20 * 20, rel=0.1)

@@ -79,6 +79,10 @@ STRAYED, BELIEVED = 0.3, 0.5
 """Share of what moves, as the subject, that must lie within a distance (share of the root of its area) of
 where the subject was carried to."""
 
+SWOLLEN = 1.7
+"""Times its usual area, and that a frame before, from which on a mask holds background: motion said so,
+because the background is registered badly."""
+
 FADE = 0.8
 """What a lost subject's last place still says, a frame."""
 
@@ -302,6 +306,8 @@ class _Follower:
         hint = np.asarray(hint, np.float32)
         logit = together(trusted(cut_out(after, hint, cutter, around), moving), hint, moving)
         area = float((logit > 0).sum())
+        if area > SWOLLEN * max(self._area, float((carried > 0).sum())):
+            logit, area = self._without_motion(logit, after, carried, cutter)
         if area and float(around[logit > 0].mean()) < BORNE_OUT:
             logit, area = np.full_like(logit, NOWHERE), 0.0
         if area < LOST * self._area:
@@ -311,6 +317,15 @@ class _Follower:
             self._last = as_hint(logit)
             self._area += 0.05 * (area - self._area)
         return logit
+
+    def _without_motion(
+        self, logit: NDArray[np.float32], after: NDArray[np.uint8], carried: Hint, cutter: Cutter
+    ) -> tuple[NDArray[np.float32], float]:
+        """A mask that holds background, and its area: cut by the frame before alone, where that does not."""
+        alone = together(trusted(cut_out(after, carried, cutter), carried), carried, carried)
+        areas = float((logit > 0).sum()), float((alone > 0).sum())
+        held = LOST * self._area < areas[1] < areas[0]
+        return (alone, areas[1]) if held else (logit, areas[0])
 
     def _believable(self, moving: Hint, carried: Hint) -> Hint:
         """What motion says, unless it is mostly elsewhere: then the background is registered badly."""
