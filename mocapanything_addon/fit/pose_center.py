@@ -19,11 +19,11 @@ from .expected_pose import ExpectedPose
 from .hypothesis import Hypothesis
 from .pose_habit import PoseHabit
 from .problem import Problem, Progress
-from .start import FREE_STEPS, refit
-from .start_poses import StartPose
+from .start import FREE_STEPS, UNUSUAL_COST, refit
+from .start_poses import StartPose, unusual
 
 STAGE = "average pose"
-SCORE_SIGMA = 0.03
+SCORE_SIGMA = 0.02
 """Difference of scores at which one pose is e times as likely as another."""
 
 
@@ -61,10 +61,9 @@ def estimate_expected_pose(
             local[root] = known.pose.local_rotations[0, root]
             start = replace(known, pose=Motion(known.pose.root_translation, local[None]), start_pose=pose)
             scores[row, column] = refit(problem, start, FREE_STEPS).fit
-    weights = np.exp((scores - scores.max(1, keepdims=True)) / SCORE_SIGMA)
-    weights /= weights.sum(1, keepdims=True)
-    times = problem.frames.clip.times
-    over_time = np.stack([np.interp(times, times[frames], weights[:, k]) for k in range(len(poses))], axis=1)
+    # One mean for the clip: what a single frame shows of a pose is less than what it does not show.
+    mean = scores.mean(0) - UNUSUAL_COST * np.array([unusual(problem.body, pose) for pose in poses])
+    weights = np.exp((mean - mean.max()) / SCORE_SIGMA)
     candidates = np.stack([pose.local_rotations for pose in poses])
-    centers = rotations.nearest_rotation(np.einsum("tk,kjab->tjab", over_time, candidates))
-    return ExpectedPose(centers, problem.expected.precisions)
+    center = rotations.nearest_rotation(np.einsum("k,kjab->jab", weights / weights.sum(), candidates))
+    return problem.expected.around(center)

@@ -41,40 +41,36 @@ class StartPose:
 
 
 def start_poses(body: Body) -> list[StartPose]:
-    """Rest first, then limbs lowered, necks lowered, and the poses that stand best for the rig's own
-    Actions."""
+    """Poses that may be held for a whole clip: rest first, then limbs lowered, reaching ahead and bent, necks
+    lowered, and the poses that stand best for the rig's own Actions."""
     rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
     poses = [StartPose("rest", rest)]
     lowered = _lowered_limbs(body)
+    base = rest if lowered is None else lowered
     if lowered is not None:
         poses.append(StartPose("limbs lowered", lowered))
-    base = poses[-1]
     for chain in middle_chains(body):
-        poses.append(
-            StartPose(
-                f"{body.rig.joint_names[chain[0]]} lowered", _bent_down(body, base.local_rotations, chain)
-            )
-        )
-    return poses + _own_poses(body)
-
-
-def passing_poses(body: Body) -> list[StartPose]:
-    """Poses that bodies only pass through, to find them in any frame: legs in stride, stretched, gathered,
-    arms reaching ahead.
-
-    None of them is a likely average of a clip.
-    """
-    poses = []
-    lowered = _lowered_limbs(body)
-    rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
-    bases = {"": rest if lowered is None else lowered}
+        poses.append(StartPose(f"{body.rig.joint_names[chain[0]]} lowered", _bent_down(body, base, chain)))
     if lowered is not None:
         for name, front in _fronts(body).items():
             reaching = _lowered_limbs(body, front)
             if reaching is not None:
                 poses.append(StartPose(f"limbs {name}", reaching))
-            bases[f", elbows bent {name}"] = _elbows_bent(body, lowered, front)
-            poses.append(StartPose(f"elbows bent {name}", bases[f", elbows bent {name}"]))
+            poses.append(StartPose(f"elbows bent {name}", _elbows_bent(body, lowered, front)))
+    return poses + _own_poses(body)
+
+
+def passing_poses(body: Body) -> list[StartPose]:
+    """Poses that bodies only pass through, to find them in any frame: legs in stride, stretched, gathered.
+
+    None of them is a likely average of a clip.
+    """
+    poses: list[StartPose] = []
+    lowered = _lowered_limbs(body)
+    rest = np.tile(np.eye(3), (body.skeleton.joint_count, 1, 1))
+    bases = {"": rest if lowered is None else lowered}
+    if lowered is not None:
+        bases |= {f", elbows bent {way}": _elbows_bent(body, lowered, f) for way, f in _fronts(body).items()}
     hanging = legs(body)
     if not hanging or body.symmetry is None:
         return poses

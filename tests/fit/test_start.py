@@ -286,7 +286,7 @@ def test_arms_that_stick_out_can_hang_and_reach_ahead() -> None:
         vertices[on] += np.stack([side * drop, np.zeros_like(drop), drop], axis=1)
     body = Body.from_rig(replace(rig, rest_positions=places, vertices=vertices.astype(np.float32)))
     lowered = next(p for p in start_poses(body) if p.name == "limbs lowered")
-    reaching = next(p for p in passing_poses(body) if p.name == "limbs ahead")
+    reaching = next(p for p in start_poses(body) if p.name == "limbs ahead")
     hands = np.array([5, 8, 11, 14])
 
     def at(local: np.ndarray) -> np.ndarray:
