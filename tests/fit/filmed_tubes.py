@@ -45,6 +45,20 @@ def long_necked_rig() -> Rig:
     )
 
 
+def spread_rig() -> Rig:
+    """:func:`long_necked_rig` with its legs laid out sideways, as arms are in a T pose."""
+    rig = long_necked_rig()
+    places, vertices = rig.rest_positions.copy(), rig.vertices.astype(np.float64).copy()
+    for side, joints in ((1.0, range(3, 9)), (-1.0, range(9, 15))):
+        for joint in joints:
+            drop = 0.9 - places[joint, 2]
+            places[joint] += [side * drop, 0.0, drop]
+        on = np.isin(rig.skin_joints[:, 0], list(joints))
+        drop = 0.9 - vertices[on, 2]
+        vertices[on] += np.stack([side * drop, np.zeros_like(drop), drop], axis=1)
+    return replace(rig, rest_positions=places, vertices=vertices.astype(np.float32))
+
+
 def skinned(
     rig: Rig, vertices: NDArray[np.float64], faces: NDArray[np.int64], owners: NDArray[np.int32]
 ) -> Rig:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from mocapanything_addon.fit.start_poses import passing_poses, start_poses
 from mocapanything_addon.fit.start_score import heading_probabilities
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import forward
+from mocapanything_addon.jobs.rig import Rig
 from mocapanything_addon.jobs.settings import Quality
 from samples.creatures.creature import build_creature
 from samples.creatures.families.biped import biped
@@ -34,7 +36,17 @@ from samples.creatures.families.bird import bird
 from samples.creatures.families.quadruped import quadruped
 from samples.creatures.families.reptile import raptor
 from samples.creatures.plan import BodyPlan
-from tests.fit.filmed_tubes import HEIGHT, PIXELS, WIDTH, camera_at, film, long_necked_rig, skinned, standing
+from tests.fit.filmed_tubes import (
+    HEIGHT,
+    PIXELS,
+    WIDTH,
+    camera_at,
+    film,
+    long_necked_rig,
+    skinned,
+    spread_rig,
+    standing,
+)
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -181,10 +193,15 @@ def test_bones_say_which_way_a_body_faces() -> None:
     np.testing.assert_allclose(facing(turned), [0.0, 1.0, 0.0], atol=1e-6)
 
 
+@cache
+def _built(kind: Callable[[], BodyPlan]) -> Rig:
+    return build_creature(kind(), seed=1).rig
+
+
 @pytest.mark.parametrize("kind", [biped, quadruped, bird, raptor])
 @pytest.mark.parametrize("yaw", [0.0, 90.0, 180.0])
 def test_toes_say_which_way_a_body_without_names_faces(kind: Callable[[], BodyPlan], yaw: float) -> None:
-    rig = build_creature(kind(), seed=1).rig
+    rig = _built(kind)
     turn = rotations.exp(np.array([0.0, 0.0, np.radians(yaw)]))
     turned = replace(
         rig,
@@ -272,19 +289,8 @@ def test_legs_stride_in_passing_poses() -> None:
 
 
 def test_arms_that_stick_out_can_hang_and_reach_ahead() -> None:
-    """The legs of the body, laid out sideways, are arms."""
-    rig = long_necked_rig()
-    places = rig.rest_positions.copy()
-    vertices = rig.vertices.astype(np.float64).copy()
-    below = np.r_[3:15]
-    for side, joints in ((1.0, range(3, 9)), (-1.0, range(9, 15))):
-        for joint in joints:
-            drop = 0.9 - places[joint, 2]
-            places[joint] += [side * drop, 0.0, drop]
-        on = np.isin(rig.skin_joints[:, 0], list(joints)) & np.isin(rig.skin_joints[:, 0], below)
-        drop = 0.9 - vertices[on, 2]
-        vertices[on] += np.stack([side * drop, np.zeros_like(drop), drop], axis=1)
-    body = Body.from_rig(replace(rig, rest_positions=places, vertices=vertices.astype(np.float32)))
+    body = Body.from_rig(spread_rig())
+    places = body.rig.rest_positions
     lowered = next(p for p in start_poses(body) if p.name == "limbs lowered")
     reaching = next(p for p in start_poses(body) if p.name == "limbs ahead")
     hands = np.array([5, 8, 11, 14])

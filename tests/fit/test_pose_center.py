@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The average pose of a clip, told from a few of its frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mocapanything_addon.fit.fit import prepare
+from mocapanything_addon.fit.hypothesis import Hypothesis
+from mocapanything_addon.fit.pose_center import estimate_expected_pose
+from mocapanything_addon.fit.start import FREE_STEPS, refit
+from mocapanything_addon.fit.start_poses import start_poses
+from mocapanything_addon.ik import rotations
+from tests.fit.filmed_tubes import camera_at, film, spread_rig, standing
+
+HEADINGS = np.array([0.5, 0.6, 0.7])
+
+
+@pytest.mark.parametrize("held", ["rest", "limbs lowered", "limbs ahead"])
+def test_the_pose_that_is_held_is_expected(held: str) -> None:
+    """Though the start was searched from another."""
+    rig, camera = spread_rig(), camera_at(0.2)
+    at_rest = standing(rig, HEADINGS)
+    problem = prepare(rig, film(rig, at_rest, camera), camera=camera)
+    poses = start_poses(problem.body)
+    by_name = {pose.name: pose.local_rotations for pose in poses}
+    shown = standing(rig, HEADINGS)
+    shown.local_rotations[:, 1:] = by_name[held][1:]
+    problem = prepare(rig, film(rig, shown, camera), camera=camera)
+    other = next(pose for pose in poses if pose.name == ("limbs lowered" if held == "rest" else "rest"))
+    searched = [
+        refit(problem, Hypothesis(t, at_rest[t : t + 1], 0.0, 0.0, float(h), other), FREE_STEPS)
+        for t, h in enumerate(HEADINGS)
+    ]
+    expected = estimate_expected_pose(problem, searched, poses, lambda stage, done, total: None)
+    limbs = problem.body.skeleton.moving[1:]
+    apart = {
+        name: float(rotations.angle_between(expected.center(0)[limbs], local[limbs]).mean())
+        for name, local in by_name.items()
+    }
+    assert min(apart, key=apart.__getitem__) == held, apart
+    assert len(expected.centers) == 1
