@@ -95,7 +95,7 @@ def told_by_pixels(
     character: Character, local: Array, root: Array, camera: Camera, rng: np.random.Generator
 ) -> Array:
     """(T, J) what the fit says at its estimate that the pixels add to each joint's rotation, 0 to 1; see
-    ``told_by_pixels`` in fit/confidence.py."""
+    fit/told_by_pixels.py."""
     frames = np.unique(np.linspace(0, len(local) - 1, MEASURED_FRAMES).astype(int))
     rotations, positions = character.pose(local[frames], root[frames])
     lines, outline, inside = _evidence(character, rotations, positions, camera, rng)

@@ -77,6 +77,16 @@ class Body:
         """(3,) the world's up, unit length."""
         return np.asarray(self.rig.up / np.linalg.norm(self.rig.up), np.float64)
 
+    def inherited(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(T, J) values, where a joint without unknowns of its own has that of the joint it turns with."""
+        own = np.zeros(self.skeleton.joint_count, bool)
+        own[self.skeleton.moving] = True
+        result = values.copy()
+        for joints in self.skeleton.generations:
+            lent = joints[~own[joints] & (self.skeleton.parents[joints] >= 0)]
+            result[:, lent] = result[:, self.skeleton.parents[lent]]
+        return result
+
     def render(self, vertices: NDArray[np.floating], camera: Camera, crop: Crop) -> Rendering:
         """Draw the light mesh."""
         return self.renderer.render(vertices, camera, crop)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How sure every joint is in every frame: the probability that its bone is within 20 degrees of the truth.
 
-Told from how well the body fills the subject's outline in the frames that fit best, and from what the
-evidence adds to what was expected anyway. The weights are those of a logistic regression on filmed clips of
-known truth (docs/fit.md). What something hides is guessed, as frames without a subject are, and as unsure.
+Told from how well the body fills the subject's outline in the frames that fit best, from how far the pose is
+from rest, from the size of what hangs on the bone, and from what the critic says of the picture inside the
+outline where one takes part. The weights are those of a logistic regression on filmed clips of known truth
+(docs/fit.md). What something hides is guessed, as frames without a subject are, and as unsure.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +17,59 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..ik.kinematics import State
 from ..ik.motion import Motion
-from ..ik.solve import Term, linearise
-from .evidence.observations import PlaceObservations
 from .frame_fit import NARROW
 from .problem import Problem, Progress
 from .sight import look
-from .terms import EVIDENCE_SIGMA, correspondence_terms, expected_pose_terms, place_terms
+from .start_poses import bending
 
 STAGE = "confidence"
-FLOW_SHARE = 40.0
-"""Weight of all visible points of a frame: how well flow over the clip pins the surface that is seen."""
-CONSTANT, BY_EVIDENCE, BY_OVERLAP = -52.2, 0.19, 56.1
-"""Natural logarithms of odds: of nothing, a unit of the evidence's own log odds, and the clip's overlap."""
 BEST_FRAMES = 0.9
 """Quantile of the frames' overlaps that speaks for the clip: single frames may have a broken mask."""
-KNOWN_OVERLAPS = 0.75, 0.98
-"""The clips' overlaps that the weights were learned from."""
-KNOWN_EVIDENCE = 0.02, 0.98
+KNOWN_OVERLAPS, KNOWN_SCORES = (0.75, 0.98), (3.0, 14.0)
+"""The clips' overlaps, and the critic's scores, that the weights were learned from."""
+SMALLEST_SHARE = 1e-3
+"""Of the surface, on a bone and all below it."""
+JUDGED = 12
+"""Frames that the critic looks at, at most."""
 FOLLOWED, LOST = 0.7, 0.4
 """Overlap of a frame over that of the best frames: as good from here on, lost up to here."""
 SMOOTHING = 1.0
 """Frames."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Natural logarithms of odds."""
+
+    constant: float
+    by_overlap: float
+    """Of the clip's best frames."""
+    by_share: float
+    """Of the surface below the bone; a factor of ten."""
+    by_bending: float
+    """How far the frame's joints are from rest, 0 to 1."""
+    by_critic: float = 0.0
+    """A unit of its mean score."""
+
+
+ALONE = Weights(-15.7, 20.6, 1.13, -12.4)
+WITH_CRITIC = Weights(-10.8, 11.1, 1.23, -10.0, 0.44)
+
+
+@dataclass(frozen=True, eq=False)
+class Signs:
+    """What the probabilities are told from. T frames, J joints."""
+
+    overlap: NDArray[np.float64]
+    """(T,) of the outlines."""
+    seen: NDArray[np.bool_]
+    """(T,) there is a subject."""
+    bending: NDArray[np.float64]
+    """(T,) how far the joints are from rest, 0 to 1."""
+    share: NDArray[np.float64]
+    """(J,) of the surface, on a bone and all below it."""
+    critic: float | None
+    """Mean score of the clip's frames; None where no critic takes part."""
 
 
 def joint_confidence(
@@ -50,92 +85,55 @@ def joint_confidence(
         overlap: (T,) of the outlines.
         progress: Told after every frame.
     """
-    told, shown = _told_and_shown(problem, motion, progress)
-    result = calibrated(told, overlap, problem.frames.has_subject) * shown
+    body, seen = problem.body, problem.frames.has_subject
+    shown = _shown(problem, motion, progress)
+    rest = np.broadcast_to(np.eye(3), motion.local_rotations.shape[1:])
+    signs = Signs(
+        overlap,
+        seen,
+        np.array([bending(body, rest, local) for local in motion.local_rotations]),
+        body.skeleton.is_ancestor @ body.mesh.joint_share,
+        _judged(problem, motion),
+    )
+    result = body.inherited(calibrated(signs) * shown)
     if motion.frame_count > 2:
-        seen_frames = problem.frames.has_subject[:, None]
-        result = gaussian_filter1d(result, SMOOTHING, axis=0, mode="nearest") * seen_frames
+        result = gaussian_filter1d(result, SMOOTHING, axis=0, mode="nearest") * seen[:, None]
     return np.clip(np.nan_to_num(result), 0.0, 1.0).astype(np.float32)
 
 
-def told_by_pixels(problem: Problem, motion: Motion, progress: Progress) -> NDArray[np.float64]:
-    """(T, J) what the pixels add to a joint's rotation: 0 (nothing but what was expected) to 1.
+def calibrated(signs: Signs) -> NDArray[np.float64]:
+    """(T, J) probability that each bone is within 20 degrees of the truth."""
+    frames, joints = len(signs.overlap), len(signs.share)
+    if not signs.seen.any():
+        return np.zeros((frames, joints))
+    weights = ALONE if signs.critic is None else WITH_CRITIC
+    best = float(np.quantile(signs.overlap[signs.seen], BEST_FRAMES))
+    of_clip = weights.constant + weights.by_overlap * np.clip(best, *KNOWN_OVERLAPS)
+    if signs.critic is not None:
+        of_clip += weights.by_critic * np.clip(signs.critic, *KNOWN_SCORES)
+    of_joint = weights.by_share * np.log10(signs.share + SMALLEST_SHARE)
+    logit = of_clip + of_joint[None] + weights.by_bending * signs.bending[:, None]
+    fits = np.clip((signs.overlap / max(best, 1e-6) - LOST) / (FOLLOWED - LOST), 0.0, 1.0)
+    return np.asarray((fits * signs.seen)[:, None] / (1.0 + np.exp(-logit)), np.float64)
 
-    In each frame the expected pose and the evidence each have a precision; one minus the ratio of the
-    standard deviations after and before the evidence is what the pixels contribute (the posterior covariance
-    of the linearised problem).
 
-    Args:
-        problem: The capture.
-        motion: T frames, as fitted.
-        progress: Told after every frame.
-    """
-    told, shown = _told_and_shown(problem, motion, progress)
-    return told * shown
-
-
-def _told_and_shown(
-    problem: Problem, motion: Motion, progress: Progress
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(T, J) what the pixels add, and the share of each bone's surface that nothing hides."""
-    body = problem.body
-    skeleton = body.skeleton
-    count, moving = motion.frame_count, skeleton.moving
+def _shown(problem: Problem, motion: Motion, progress: Progress) -> NDArray[np.float64]:
+    """(T, J) share of each bone's surface that nothing hides."""
+    count, skeleton = motion.frame_count, problem.body.skeleton
     state = State(skeleton, motion)
-    result = np.zeros((count, skeleton.joint_count))
-    shown = np.ones_like(result)
+    shown = np.ones((count, skeleton.joint_count))
     for t in range(count):
         progress(STAGE, t, count)
-        if not problem.frames.has_subject[t]:
-            continue
-        sight = look(problem, body.skin.at(state, t), t, sigma=NARROW)
-        shown[t] = 1.0 - sight.hidden_share
-        single = State(skeleton, motion[t : t + 1])
-        evidence: list[Term] = [*correspondence_terms(problem, np.array([t]))]
-        if sight.silhouette is not None:
-            evidence += place_terms(problem, [(0, t, sight.silhouette)])
-        if len(sight.points):
-            seen = np.full(len(sight.points), FLOW_SHARE / len(sight.points))
-            still = PlaceObservations(sight.points, sight.pixels, seen, None, EVIDENCE_SIGMA)
-            evidence += place_terms(problem, [(0, t, still)])
-        prior, _ = linearise(single, expected_pose_terms(problem, np.array([t])))
-        before = prior.frame_blocks()[0]
-        after = before + linearise(single, evidence)[0].frame_blocks()[0]
-        free = skeleton.rotation_parameters
-        floor = 1e-3 * np.eye(len(before))
-        wide = np.diagonal(np.linalg.inv(before + floor))[free].reshape(-1, 3).sum(1)
-        narrow = np.diagonal(np.linalg.inv(after + floor))[free].reshape(-1, 3).sum(1)
-        result[t, moving] = 1.0 - np.sqrt(np.clip(narrow / wide, 0.0, 1.0))
-    _inherit(problem, result)
-    return result, shown
+        if problem.frames.is_hidden[t]:
+            sight = look(problem, problem.body.skin.at(state, t), t, sigma=NARROW)
+            shown[t] = 1.0 - sight.hidden_share
+    return shown
 
 
-def calibrated(
-    evidence: NDArray[np.float64], overlap: NDArray[np.float64], seen: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """(T, J) probability that each bone is within 20 degrees of the truth.
-
-    Args:
-        evidence: (T, J) 0 (nothing but what was expected) to 1.
-        overlap: (T,) of the outlines.
-        seen: (T,) there is a subject.
-    """
-    if not seen.any():
-        return np.zeros_like(evidence)
-    best = float(np.quantile(overlap[seen], BEST_FRAMES))
-    known = np.clip(evidence, *KNOWN_EVIDENCE)
-    logit = (
-        CONSTANT + BY_EVIDENCE * np.log(known / (1.0 - known)) + BY_OVERLAP * np.clip(best, *KNOWN_OVERLAPS)
-    )
-    fits = np.clip((overlap / max(best, 1e-6) - LOST) / (FOLLOWED - LOST), 0.0, 1.0)
-    return np.asarray((fits * seen)[:, None] / (1.0 + np.exp(-logit)), np.float64)
-
-
-def _inherit(problem: Problem, confidence: NDArray[np.float64]) -> None:
-    """A joint that has no unknowns of its own is as sure as the joint it turns with."""
-    skeleton = problem.body.skeleton
-    own = np.zeros(skeleton.joint_count, bool)
-    own[skeleton.moving] = True
-    for joints in skeleton.generations:
-        for joint in joints[~own[joints]]:
-            confidence[:, joint] = confidence[:, skeleton.parents[joint]]
+def _judged(problem: Problem, motion: Motion) -> float | None:
+    """Mean score of some frames; None where there is no critic, or nothing to look at."""
+    seen = np.nonzero(problem.frames.has_subject)[0]
+    if problem.critic is None or not len(seen):
+        return None
+    frames = seen[np.unique(np.linspace(0, len(seen) - 1, JUDGED).astype(int))]
+    return float(np.mean(problem.critic.scores(problem, frames, motion[frames])))

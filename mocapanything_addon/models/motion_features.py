@@ -38,8 +38,8 @@ class MotionInput:
     confidence: Array
     """(T, J) 0 (nothing known) to 1; see :func:`confidence_of`."""
     told: Array
-    """(T, J) what the pixels add to the estimate's rotations, 0 to 1; see ``told_by_pixels`` in
-    fit/confidence.py."""
+    """(T, J) what the pixels add to the estimate's rotations, 0 to 1; see
+    fit/told_by_pixels.py."""
     camera_axes: Array
     """(3, 3) rows: right, down, forward."""
     camera_position: Array

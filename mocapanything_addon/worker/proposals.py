@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fit.confidence import told_by_pixels
 from ..fit.expected_pose import ExpectedPose
 from ..fit.problem import Problem
+from ..fit.told_by_pixels import told_by_pixels
 from ..fit.track import Track
 from ..fit.whole_clip import fit_whole_clip
 from ..ik.kinematics import forward
