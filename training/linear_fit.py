@@ -44,10 +44,6 @@ INSIDE_SIGMA = 0.012
 """The same of where the surface inside the outline is,"""
 MOTION_SIGMA = 0.003
 """and of how it moves."""
-TOLD_OUTLINE_SIGMA, TOLD_INSIDE_SIGMA = 0.002, 0.008
-"""What the fit itself believes of its evidence; chosen such that it says as much as on filmed clips."""
-MEASURED_FRAMES = 4
-"""Of a window, in which what the pixels tell is measured."""
 NOISE_FRAMES = 2.0
 """Over which the evidence errs alike."""
 ROOT_SIGMA = np.array([0.15, 0.15, 0.15, 0.3, 0.3, 0.3])
@@ -89,25 +85,6 @@ def linear_fit(
     guess = local @ exp(error[:, : 3 * count].reshape(frames, count, 3))
     guess[:, character.is_tail] = np.eye(3)
     return nearest_rotation(guess), root + error[:, 3 * count :]
-
-
-def told_by_pixels(
-    character: Character, local: Array, root: Array, camera: Camera, rng: np.random.Generator
-) -> Array:
-    """(T, J) what the fit says at its estimate that the pixels add to each joint's rotation, 0 to 1; see
-    fit/told_by_pixels.py."""
-    frames = np.unique(np.linspace(0, len(local) - 1, MEASURED_FRAMES).astype(int))
-    rotations, positions = character.pose(local[frames], root[frames])
-    lines, outline, inside = _evidence(character, rotations, positions, camera, rng)
-    weights = outline / TOLD_OUTLINE_SIGMA**2 + inside / TOLD_INSIDE_SIGMA**2
-    pull = _pull(character)
-    firm = np.swapaxes(lines, -1, -2) @ (lines * weights[..., None]) + pull
-    turns = 3 * character.joint_count
-    wide = np.diagonal(np.linalg.inv(pull))[:turns].reshape(-1, 3).sum(-1)
-    narrow = np.diagonal(np.linalg.inv(firm), axis1=1, axis2=2)[:, :turns].reshape(len(frames), -1, 3).sum(-1)
-    told = 1.0 - np.sqrt(np.clip(narrow / wide, 0.0, 1.0))
-    # It changes little from frame to frame, and costs as much as the fit itself.
-    return told[np.abs(np.arange(len(local))[:, None] - frames).argmin(1)]
 
 
 def _away(character: Character, local: Array, rng: np.random.Generator) -> Array:

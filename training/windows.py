@@ -21,7 +21,7 @@ from mocapanything_addon.models.reference import joint_features, sample_surface,
 from mocapanything_addon.models.skeleton_graph import hop_distances, relations
 
 from .character import Character, about_up
-from .linear_fit import linear_fit, told_by_pixels
+from .linear_fit import linear_fit
 from .poses import random_pose
 from .scenes import random_camera
 from .split import is_procedural
@@ -126,7 +126,6 @@ class WindowMaker:
             positions=guess_positions,
             residuals=residuals,
             confidence=confidence,
-            told=told_by_pixels(character, guess_local, guess_root, camera, rng),
             camera_axes=camera.rotation,
             camera_position=camera.position,
         )

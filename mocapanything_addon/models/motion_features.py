@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-JOINT_FEATURES = 26
-TOLD_FEATURE = JOINT_FEATURES - 1
-"""Place of ``told`` among them."""
+JOINT_FEATURES = 25
 FRAME_FEATURES = 9
 TYPICAL_SIGMA = 0.03
 """A place known to this standard deviation (body sizes) has confidence one half."""
@@ -37,9 +35,6 @@ class MotionInput:
     depth: right and down, body sizes."""
     confidence: Array
     """(T, J) 0 (nothing known) to 1; see :func:`confidence_of`."""
-    told: Array
-    """(T, J) what the pixels add to the estimate's rotations, 0 to 1; see
-    fit/told_by_pixels.py."""
     camera_axes: Array
     """(3, 3) rows: right, down, forward."""
     camera_position: Array
@@ -57,7 +52,7 @@ def joint_motion_features(motion: MotionInput) -> NDArray[np.float32]:
     Estimated local rotation less the identity (9; zero for the root); estimated place less the rest place
     (3); residual as a vector in space, zero where nothing is known (3); the swing that is missing: observed
     bone direction less the rest one, in the parent's axes (3); the same of the estimate (3); viewing
-    direction (3); confidence (1); told (1).
+    direction (3); confidence (1).
     """
     parents = np.maximum(motion.parents, 0)
     body = motion.rotations[:, 0]
@@ -84,7 +79,6 @@ def joint_motion_features(motion: MotionInput) -> NDArray[np.float32]:
         np.clip(swing, -3.0, 3.0),
         _into(body, view),
         known,
-        motion.told[..., None],
     ]
     return np.concatenate(columns, -1).astype(np.float32)
 

@@ -196,7 +196,6 @@ class Networks:
         camera: Camera,
         joint_points: Array,
         joint_sigma: Array,
-        told: Array,
         *,
         progress: Progress | None = None,
     ) -> DecodedClip:
@@ -211,10 +210,9 @@ class Networks:
             camera: Of the source image, armature space.
             joint_points: (T, J, 2) source pixels.
             joint_sigma: (T, J) their standard deviation, source pixels; infinite where nothing is known.
-            told: (T, J) what the pixels add to the estimate's rotations, 0 to 1 (fit/confidence.py).
             progress: Called with ("motion prior", done, total) after every few windows.
         """
-        motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma, told)
+        motion = _motion_input(reference.rig, times, pose, camera, joint_points, joint_sigma)
         joints, frames = joint_motion_features(motion), frame_motion_features(motion)
         count, joint_count = joints.shape[:2]
         raw = np.zeros((count, joint_count, 3, 3))
@@ -326,7 +324,7 @@ def window_starts(count: int) -> list[int]:
 
 
 def _motion_input(
-    rig: Rig, times: Array, pose: Pose, camera: Camera, points: Array, sigma: Array, told: Array
+    rig: Rig, times: Array, pose: Pose, camera: Camera, points: Array, sigma: Array
 ) -> MotionInput:
     """Everything in normalised space."""
     turn, size = to_normalised(rig.up), rig.size
@@ -344,7 +342,6 @@ def _motion_input(
         positions=normalised(rig, pose.positions),
         residuals=residuals,
         confidence=np.where(known, confidence_of(np.where(known, sigma, 0.0) * per_pixel), 0.0),
-        told=told,
         camera_axes=camera.rotation @ turn.T,
         camera_position=normalised(rig, camera.position),
     )

@@ -19,7 +19,6 @@ import numpy as np
 
 from ..fit.expected_pose import ExpectedPose
 from ..fit.problem import Problem
-from ..fit.told_by_pixels import told_by_pixels
 from ..fit.track import Track
 from ..fit.whole_clip import fit_whole_clip
 from ..ik.kinematics import forward
@@ -59,7 +58,6 @@ def solve_as_proposed(
         problem.camera,
         np.zeros((*shape, 2)),
         np.full(shape, np.inf),
-        told_by_pixels(problem, motion, progress),
         progress=progress,
     )
     problem = problem.with_expected(ExpectedPose.from_prior(decoded.prior, body.stiffness))

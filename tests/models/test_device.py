@@ -85,7 +85,7 @@ def test_auto_is_the_best_there_is(monkeypatch):
 def decode(networks: Networks) -> np.ndarray:
     pose = posed(3)
     shape = pose.positions.shape[:2]
-    nothing = np.zeros((*shape, 2)), np.full(shape, np.inf), np.ones(shape)
+    nothing = np.zeros((*shape, 2)), np.full(shape, np.inf)
     decoded = networks.decode(networks.encode(tube_rig()), np.arange(3) / 24.0, pose, camera(), *nothing)
     return decoded.prior.local_rotations
 

@@ -43,7 +43,6 @@ def motion(seed: int = 0, frames: int = 4) -> tuple[MotionInput, np.ndarray]:
         positions=positions,
         residuals=(pixels - CAMERA.project(positions)) * depth / CAMERA.focal,
         confidence=np.ones(positions.shape[:2]),
-        told=np.full(positions.shape[:2], 0.5),
         camera_axes=CAMERA.rotation,
         camera_position=CAMERA.position,
     )

@@ -133,9 +133,8 @@ def test_decoding_gives_rotations_and_is_repeatable(networks):
     sigma = np.full(points.shape[:2], 3.0)
     sigma[:, 4] = np.inf
     points[:, 4] = np.nan
-    told = np.full(sigma.shape, 0.3)
-    first = networks.decode(reference, times, pose, camera(), points, sigma, told)
-    second = networks.decode(reference, times, pose, camera(), points, sigma, told)
+    first = networks.decode(reference, times, pose, camera(), points, sigma)
+    second = networks.decode(reference, times, pose, camera(), points, sigma)
     rotations = matrix_from_quaternion(first.prior.local_rotations)
     assert rotations.shape == (frames, rig.joint_count, 3, 3)
     assert np.allclose(rotations[:, rig.is_tail], np.eye(3))
@@ -152,8 +151,7 @@ def test_decoding_does_not_depend_on_place_size_or_up_axis(networks):
     times, view = np.arange(5) / 24.0, camera()
     points = view.project(pose.positions) + 3.0
     sigma = np.full(points.shape[:2], 4.0)
-    told = np.full(sigma.shape, 0.3)
-    plain = networks.decode(networks.encode(rig), times, pose, view, points, sigma, told)
+    plain = networks.decode(networks.encode(rig), times, pose, view, points, sigma)
     turn, scale, shift = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]]), 7.0, np.array([5.0, -2.0, 1.0])
 
     def moved(places: np.ndarray) -> np.ndarray:
@@ -169,7 +167,7 @@ def test_decoding_does_not_depend_on_place_size_or_up_axis(networks):
     axes = view.rotation @ turn.T
     other_view = view.moved(axes, scale * view.translation - axes @ shift)
     assert np.allclose(other_view.project(other_pose.positions), view.project(pose.positions))
-    other = networks.decode(networks.encode(other_rig), times, other_pose, other_view, points, sigma, told)
+    other = networks.decode(networks.encode(other_rig), times, other_pose, other_view, points, sigma)
     a = matrix_from_quaternion(plain.prior.local_rotations)
     b = matrix_from_quaternion(other.prior.local_rotations)
     assert np.allclose(turn @ a @ turn.T, b, atol=2e-3)
@@ -198,7 +196,6 @@ def test_short_clips(networks, frames):
         camera(),
         found.places[:, :joints],
         found.sigma[:, :joints],
-        np.zeros((frames, joints)),
     )
     assert decoded.prior.local_rotations.shape == (frames, joints, 4)
 
@@ -238,7 +235,7 @@ def test_what_no_capture_asks_for_is_read_at_the_first_question(weights):
     (weights / "correspondence.safetensors").unlink()
     networks, rig, pose = Networks.load(weights), tube_rig(), posed(2)
     reference, joints = networks.encode(rig), rig.joint_count
-    unknown = np.zeros((2, joints, 2)), np.full((2, joints), np.inf), np.ones((2, joints))
+    unknown = np.zeros((2, joints, 2)), np.full((2, joints), np.inf)
     networks.decode(reference, np.arange(2) / 24.0, pose, camera(), *unknown)
     for _ in range(2):
         with pytest.raises(CaptureError, match=r"correspondence.safetensors is missing"):
@@ -256,8 +253,8 @@ def test_views_change_what_the_correspondence_network_says_and_not_the_decoder(n
     clip, shape = clip_of(networks, pose), pose.positions.shape[:2]
     found = [networks.correspond(r, clip, pose, camera()).places for r in (plain, shown)]
     assert not np.allclose(*found)
-    told = np.zeros((*shape, 2)), np.full(shape, np.inf), np.ones(shape)
-    said = [networks.decode(r, np.arange(2) / 24.0, pose, camera(), *told) for r in (plain, shown)]
+    nothing = np.zeros((*shape, 2)), np.full(shape, np.inf)
+    said = [networks.decode(r, np.arange(2) / 24.0, pose, camera(), *nothing) for r in (plain, shown)]
     assert np.array_equal(*(d.prior.local_rotations for d in said))
 
 

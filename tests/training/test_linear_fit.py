@@ -79,14 +79,3 @@ def rest_away(character: Character, local: np.ndarray) -> np.ndarray:
     away = log(local)
     away[:, 0] = 0.0
     return np.concatenate([away.reshape(len(local), -1), np.zeros((len(local), 3))], 1)
-
-
-def test_what_the_pixels_tell_is_a_share_and_falls_with_the_evidence(character, monkeypatch):
-    local, root = motion(character, frames=4)
-    told = linear_fit.told_by_pixels(character, local, root, CAMERA, np.random.default_rng(0))
-    assert told.shape == (4, character.joint_count)
-    assert ((told >= 0.0) & (told <= 1.0)).all()
-    monkeypatch.setattr(linear_fit, "TOLD_OUTLINE_SIGMA", 10.0)
-    monkeypatch.setattr(linear_fit, "TOLD_INSIDE_SIGMA", 10.0)
-    blind = linear_fit.told_by_pixels(character, local, root, CAMERA, np.random.default_rng(0))
-    assert blind.max() < 0.01 < told[:, 1:].max()
