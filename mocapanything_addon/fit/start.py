@@ -27,7 +27,7 @@ from .outlines import Outlines, center_and_spread, likeness, variants
 from .problem import USUAL_ELEVATION, Problem, Progress
 from .sight import compare_outlines
 from .start_poses import StartPose, bending, passing_poses, start_poses, unusual
-from .start_score import Candidate, is_unsure, ranked_candidates
+from .start_score import Candidate, in_as_many_frames, is_unsure, ranked_candidates
 from .views import draw_views
 
 STAGE = "start search"
@@ -114,7 +114,8 @@ def search_start(
         longer = [
             Candidate.of(c.problem, cues, c.path, [*c.hypotheses, *fit_path(c.path, others)]) for c in again
         ]
-        ranked = ranked_candidates([*longer, *(c for c in ranked if c not in again)])
+        beside = [c for c in ranked if c not in again]
+        ranked = ranked_candidates([*longer, *in_as_many_frames(beside, again, longer)])
     progress(STAGE, total, total)
     numbers = distinct_headings([candidate.heading for candidate in ranked])
     return [

@@ -92,6 +92,21 @@ def ranked_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(scored, key=lambda c: -c.hypotheses[0].score)
 
 
+def in_as_many_frames(
+    candidates: Sequence[Candidate], before: Sequence[Candidate], after: Sequence[Candidate]
+) -> list[Candidate]:
+    """Candidates with the evidence to be expected of them in frames in which only others were fitted: frames
+    that are harder are so for all, and nobody may win by being left out.
+
+    Args:
+        candidates: Not fitted in the new frames.
+        before: Some others, fitted in the same frames.
+        after: These once more, fitted in the new frames too.
+    """
+    harder = np.mean([b.evidence - a.evidence for a, b in zip(before, after, strict=True)], axis=0)
+    return [replace(candidate, evidence=candidate.evidence + harder) for candidate in candidates]
+
+
 def joint_evidence(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
     """(N, len(EVIDENCE)); colours count only if some candidate shows that they are the subject's."""
     rows = np.array([c.evidence for c in candidates])

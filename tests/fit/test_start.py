@@ -25,7 +25,13 @@ from mocapanything_addon.fit.outlines import Outlines, likeness, normalised, var
 from mocapanything_addon.fit.scene_motion import scene_places
 from mocapanything_addon.fit.start import in_world_of_best, is_uncertain, search_start, typical_frames
 from mocapanything_addon.fit.start_poses import passing_poses, start_poses
-from mocapanything_addon.fit.start_score import heading_probabilities
+from mocapanything_addon.fit.start_score import (
+    EVIDENCE,
+    Candidate,
+    heading_probabilities,
+    in_as_many_frames,
+    ranked_candidates,
+)
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.jobs.rig import Rig
@@ -191,6 +197,26 @@ def test_bones_say_which_way_a_body_faces() -> None:
     names = tuple({"chest": "spine", "hip": "head"}.get(n, n) for n in body.rig.joint_names)
     turned = Body.from_rig(replace(body.rig, joint_names=names))
     np.testing.assert_allclose(facing(turned), [0.0, 1.0, 0.0], atol=1e-6)
+
+
+def test_who_was_fitted_in_fewer_frames_does_not_win_by_it() -> None:
+    body = Body.from_rig(long_necked_rig())
+    start = start_poses(body)[0]
+    pose = standing(body.rig, np.zeros(1))
+
+    def candidate(overlap: float, heading: float) -> Candidate:
+        evidence = np.zeros(len(EVIDENCE))
+        evidence[EVIDENCE.index("overlap")] = overlap
+        hypothesis = Hypothesis(0, pose, overlap, overlap, heading, start)
+        return Candidate(None, None, (hypothesis,), evidence, False)  # type: ignore[arg-type]
+
+    # The first is best in the first frames; more of them are hard, for it and for the second.
+    few, many = [candidate(0.95, 0.0), candidate(0.93, 1.5)], [candidate(0.85, 0.0), candidate(0.83, 1.5)]
+    third = candidate(0.90, 3.0)
+    (expected,) = in_as_many_frames([third], few, many)
+    assert expected.evidence[EVIDENCE.index("overlap")] == pytest.approx(0.80)
+    assert ranked_candidates([*many, third])[0].heading == 3.0
+    assert ranked_candidates([*many, expected])[0].heading == 0.0
 
 
 @cache
