@@ -61,22 +61,27 @@ def _way_of_toes(body: Body, ahead: NDArray[np.float64]) -> int:
     nearest = mesh.skin_joints[np.arange(len(vertices)), mesh.skin_weights.argmax(axis=1)]
     ways: set[int] = set()
     for pair in legs(body):
-        both = set()
-        for leg in (pair.left, pair.right):
-            mine = np.isin(nearest, leg)
-            over = height[mine] - height[mine].min(initial=np.inf)
-            length = float(over.max(initial=0.0))
-            foot = along[mine][over < FOOT * length]
-            shank = along[mine][(over > SHANK[0] * length) & (over < SHANK[1] * length)]
-            if min(len(foot), len(shank)) < FEWEST or height[mine].min() > LOW * height.max():
-                both.add(0)
-                continue
-            before, behind = foot.max() - shank.max(), shank.min() - foot.min()
-            less, more = sorted((float(before), float(behind)))
-            stands_out = more > TOES * length and less < HEEL * more
-            both.add((1 if before > behind else -1) if stands_out else 0)
-        if len(both) > 1:
+        on = np.isin(nearest, pair.left), np.isin(nearest, pair.right)
+        left, right = (_way_of_foot(height[leg], along[leg], LOW * height.max()) for leg in on)
+        if left != right:
             return 0
-        ways |= both
+        ways.add(left)
     ways.discard(0)
     return ways.pop() if len(ways) == 1 else 0
+
+
+def _way_of_foot(height: NDArray[np.float64], along: NDArray[np.float64], low: float) -> int:
+    """The same of one leg's vertices (N,): their heights, and how far ahead they are."""
+    if not len(height) or height.min() > low:
+        return 0
+    over = height - height.min()
+    length = float(over.max())
+    foot = along[over < FOOT * length]
+    shank = along[(over > SHANK[0] * length) & (over < SHANK[1] * length)]
+    if min(len(foot), len(shank)) < FEWEST:
+        return 0
+    before, behind = float(foot.max() - shank.max()), float(shank.min() - foot.min())
+    less, more = sorted((before, behind))
+    if more <= TOES * length or less >= HEEL * more:
+        return 0
+    return 1 if before > behind else -1
