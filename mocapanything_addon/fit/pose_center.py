@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
 
 from ..ik import rotations
 from ..ik.motion import Motion
@@ -23,8 +25,8 @@ from .start import FREE_STEPS, UNUSUAL_COST, refit
 from .start_poses import StartPose, unusual
 
 STAGE = "average pose"
-SCORE_SIGMA = 0.02
-"""Difference of scores at which one pose is e times as likely as another."""
+CLIP_SIGMA, FRAME_SIGMA = 0.02, 0.03
+"""Difference of scores at which one pose is e times as likely as another: in the mean of a clip, in a frame."""
 
 
 def estimate_expected_pose(
@@ -61,9 +63,19 @@ def estimate_expected_pose(
             local[root] = known.pose.local_rotations[0, root]
             start = replace(known, pose=Motion(known.pose.root_translation, local[None]), start_pose=pose)
             scores[row, column] = refit(problem, start, FREE_STEPS).fit
-    # One mean for the clip: what a single frame shows of a pose is less than what it does not show.
-    mean = scores.mean(0) - UNUSUAL_COST * np.array([unusual(problem.body, pose) for pose in poses])
-    weights = np.exp((mean - mean.max()) / SCORE_SIGMA)
+    scores -= UNUSUAL_COST * np.array([unusual(problem.body, pose) for pose in poses])
+    weights = _weights(scores, np.array([pose.is_held for pose in poses]))
+    times = problem.frames.clip.times
+    over_time = np.stack([np.interp(times, times[frames], column) for column in weights.T], axis=1)
     candidates = np.stack([pose.local_rotations for pose in poses])
-    center = rotations.nearest_rotation(np.einsum("k,kjab->jab", weights / weights.sum(), candidates))
-    return problem.expected.around(center)
+    centers = rotations.nearest_rotation(np.einsum("tk,kjab->tjab", over_time, candidates))
+    return ExpectedPose(centers, problem.expected.precisions)
+
+
+def _weights(scores: NDArray[np.float64], held: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(F, P) of P poses in F frames, by their scores there. Those that are held weigh the same throughout:
+    what a single frame shows of limbs is less than what it does not show. The others share what is left."""
+    of_clip = softmax(scores.mean(axis=0) / CLIP_SIGMA)
+    weights = np.tile(of_clip, (len(scores), 1))
+    weights[:, ~held] = of_clip[~held].sum() * softmax(scores[:, ~held] / FRAME_SIGMA, axis=1)
+    return weights

@@ -38,6 +38,8 @@ class StartPose:
     name: str
     local_rotations: NDArray[np.float64]
     """(J, 3, 3); the root's holds tilt only, if any."""
+    is_held: bool = False
+    """Limbs are in a place of their own, as long as the body does what it does."""
 
 
 def start_poses(body: Body) -> list[StartPose]:
@@ -48,15 +50,16 @@ def start_poses(body: Body) -> list[StartPose]:
     lowered = _lowered_limbs(body)
     base = rest if lowered is None else lowered
     if lowered is not None:
-        poses.append(StartPose("limbs lowered", lowered))
+        poses.append(StartPose("limbs lowered", lowered, is_held=True))
     for chain in middle_chains(body):
         poses.append(StartPose(f"{body.rig.joint_names[chain[0]]} lowered", _bent_down(body, base, chain)))
     if lowered is not None:
         for name, front in _fronts(body).items():
             reaching = _lowered_limbs(body, front)
             if reaching is not None:
-                poses.append(StartPose(f"limbs {name}", reaching))
-            poses.append(StartPose(f"elbows bent {name}", _elbows_bent(body, lowered, front)))
+                poses.append(StartPose(f"limbs {name}", reaching, is_held=True))
+            bent = _elbows_bent(body, lowered, front)
+            poses.append(StartPose(f"elbows bent {name}", bent, is_held=True))
     return poses + _own_poses(body)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.hypothesis import Hypothesis
-from mocapanything_addon.fit.pose_center import estimate_expected_pose
+from mocapanything_addon.fit.pose_center import _weights, estimate_expected_pose
 from mocapanything_addon.fit.start import FREE_STEPS, refit
 from mocapanything_addon.fit.start_poses import start_poses
 from mocapanything_addon.ik import rotations
@@ -40,4 +40,12 @@ def test_the_pose_that_is_held_is_expected(held: str) -> None:
         for name, local in by_name.items()
     }
     assert min(apart, key=apart.__getitem__) == held, apart
-    assert len(expected.centers) == 1
+
+
+def test_limbs_are_held_and_necks_move() -> None:
+    """In two frames, of a pose that is held and two that are not."""
+    held = np.array([False, True, False])
+    weights = _weights(np.array([[1.8, 1.8, 1.6], [1.6, 1.8, 1.8]]), held)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    assert weights[0, 1] == weights[1, 1] > 0.9
+    assert weights[0, 0] > 10.0 * weights[0, 2] and weights[1, 2] > 10.0 * weights[1, 0]
