@@ -26,7 +26,7 @@ from .start_poses import StartPose, unusual
 
 STAGE = "average pose"
 CLIP_SIGMA, FRAME_SIGMA = 0.02, 0.03
-"""Difference of scores at which one pose is e times as likely as another: in the mean of a clip, in a frame."""
+"""Difference of scores at which one pose is e times as likely as another: of a clip's means, of a frame."""
 
 
 def estimate_expected_pose(
