@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.special import expit
 
 from ..ik.kinematics import State
 from ..ik.motion import Motion
@@ -90,7 +91,7 @@ def calibrated(signs: Signs) -> NDArray[np.float64]:
     of_joint = BY_SHARE * np.log10(signs.share + SMALLEST_SHARE)
     logit = of_clip + of_joint[None] + BY_BENDING * signs.bending[:, None]
     fits = np.clip((signs.overlap / max(best, 1e-6) - LOST) / (FOLLOWED - LOST), 0.0, 1.0)
-    return np.asarray((fits * signs.seen)[:, None] / (1.0 + np.exp(-logit)), np.float64)
+    return np.asarray((fits * signs.seen)[:, None] * expit(logit), np.float64)
 
 
 def _shown(problem: Problem, motion: Motion, progress: Progress) -> NDArray[np.float64]:
