@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mocapanything_addon.fit.body import Body
 from mocapanything_addon.fit.confidence import Signs, calibrated
+from tests.fit.filmed_tubes import long_necked_rig
 
 EVERY = np.ones(10, bool)
 GOOD = Signs(np.full(10, 0.97), EVERY, np.full(10, 0.05), np.array([1.0, 0.3, 0.03]))
@@ -42,3 +44,14 @@ def test_a_lost_frame_is_unsure_and_one_without_subject_knows_nothing() -> None:
 def test_large_bones_and_poses_near_rest_are_surer() -> None:
     sure = calibrated(replace(GOOD, bending=np.linspace(0.0, 0.4, 10)))
     assert (np.diff(sure, axis=0) < 0.0).all() and (np.diff(sure, axis=1) < 0.0).all()
+
+
+def test_a_joint_that_cannot_turn_is_as_sure_as_the_one_it_turns_with() -> None:
+    body = Body.from_rig(long_necked_rig())
+    skeleton = body.skeleton
+    values = np.arange(2.0 * skeleton.joint_count).reshape(2, -1)
+    found = body.inherited(values)
+    still = np.setdiff1d(np.arange(skeleton.joint_count), [*skeleton.moving, skeleton.root])
+    assert len(still)
+    assert np.array_equal(found[:, skeleton.moving], values[:, skeleton.moving])
+    assert np.array_equal(found[:, still], found[:, skeleton.parents[still]])
