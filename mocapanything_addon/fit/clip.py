@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -45,6 +45,19 @@ class SubjectClip:
     @property
     def frame_count(self) -> int:
         return len(self.times)
+
+    def part(self, first: int, last: int) -> SubjectClip:
+        """Its frames ``first`` to ``last - 1``."""
+        return replace(
+            self,
+            times=self.times[first:last],
+            crops=self.crops[first:last],
+            color=self.color[first:last],
+            mask=self.mask[first:last],
+            cut_off=self.cut_off[first:last],
+            to_frame=None if self.to_frame is None else self.to_frame[first:last],
+            hidden=None if self.hidden is None else self.hidden[first:last],
+        )
 
     def stops_at_something(self, frame: int) -> bool:
         """Whether the subject's outline stops at something that stands in front of it."""

@@ -38,6 +38,7 @@ from .revise import revise
 from .start import in_world_of_best, is_uncertain, search_start
 from .start_choice import distinct_starts
 from .start_poses import start_poses
+from .start_trial import tried_starts
 from .track import Track, track
 from .verdict import Verdict
 from .whole_clip import FLOW_WEIGHT, solve_whole_clip
@@ -189,7 +190,10 @@ def find_start(
         given: Take this start instead of searching.
         keep_expected: The expected pose comes from a better source.
     """
-    ranked = [given] if given is not None else search_start(problem, quality, progress)
+    if given is not None:
+        ranked = [given]
+    else:
+        ranked = tried_starts(problem, search_start(problem, quality, progress), quality, progress)
     return begin_with(problem, ranked, progress, keep_expected=keep_expected)
 
 

@@ -28,6 +28,7 @@ from ..fit.retarget import retargeted
 from ..fit.settle import settle
 from ..fit.start import search_start
 from ..fit.start_choice import chosen_start
+from ..fit.start_trial import tried_starts
 from ..fit.verdict import Verdict, judge
 from ..ik.camera import Camera
 from ..ik.kinematics import forward
@@ -102,6 +103,7 @@ def run(
             problem = replace(problem, critic=networks.critic)
         own = problem.body
         ranked = search_start(problem, settings.quality, progress)
+        ranked = tried_starts(problem, ranked, settings.quality, progress)
         starts = write_starts(problem, ranked, job)
         verdict = judge(problem, ranked)
         likeness = None if verdict is None else _likeness(verdict, starts[0])
