@@ -31,11 +31,7 @@ def bent(
         steps: Of the solver.
     """
     skeleton = problem.body.skeleton
-    free = np.zeros(skeleton.joint_count, bool)
-    free[joints] = True
-    free[skeleton.root] = False
-    held = np.ones(skeleton.parameter_count, bool)
-    held[skeleton.rotation_parameters] = np.repeat(~free[skeleton.moving], 3)
+    held = skeleton.held_but(joints)
     terms = [wanted, problem.expected.term(frames, skeleton.moving[1:])]
     for _ in range(steps):
         motion, _report = step(skeleton, motion, terms, held=np.tile(held, (motion.frame_count, 1)))

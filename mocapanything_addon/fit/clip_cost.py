@@ -13,6 +13,7 @@ from ..ik.motion import Motion
 from .problem import Problem, Progress
 from .sight import Sight, look, motion_between
 from .terms import expected_pose_terms, motion_terms, place_terms
+from .usual_range import usual_range_costs
 
 SIGMA = 5.0
 """Robust width of the silhouette, the fit's pixels: what lies farther off is wrong, how far does not
@@ -75,7 +76,8 @@ def clip_cost(
         if before is not None:
             flow[t - 1] = _flow_cost(problem, state, before, sight, flow_weight, first)
         before = sight
-    expected = problem.expected.costs(motion, body.skeleton.moving[1:])
+    expected = problem.expected.costs(motion, body.skeleton.moving[1:], first)
+    expected += usual_range_costs(problem, motion, first)
     return ClipCost(silhouette, flow, expected, overlap)
 
 

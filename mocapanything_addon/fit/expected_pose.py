@@ -49,11 +49,11 @@ class ExpectedPose:
         precisions[:, moving] = np.stack([self.precision(int(f))[moving] for f in frames])
         return RotationPrior(centers, precisions * stiffer, pose_loss(len(moving)), together=True)
 
-    def costs(self, motion: Motion, moving: NDArray[np.intp]) -> NDArray[np.float64]:
-        """(T,) cost of the pull in every frame of a motion of the whole clip."""
+    def costs(self, motion: Motion, moving: NDArray[np.intp], first: int = 0) -> NDArray[np.float64]:
+        """(T,) cost of the pull in every frame of a motion that begins at the clip's frame ``first``."""
         if self.habits:
             return HabitPrior(self.habits).costs(motion)
-        frames = range(motion.frame_count)
+        frames = range(first, first + motion.frame_count)
         centers = np.stack([self.center(t)[moving] for t in frames])
         precisions = np.stack([self.precision(t)[moving] for t in frames])
         away = rotations.log(np.swapaxes(centers, -1, -2) @ motion.local_rotations[:, moving])

@@ -50,7 +50,9 @@ ROUNDS = {Quality.FAST: 0, Quality.STANDARD: 5, Quality.BEST: 10}
 FEWER_ROUNDS = 3
 """After the focal length was found: the pose is known already."""
 PASSES = {Quality.FAST: 0, Quality.STANDARD: 3, Quality.BEST: 6}
-"""Of other ways through what is explained badly, at most."""
+"""Of other ways through what is explained badly, at most,"""
+SLOW_PASSES = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 6}
+"""and how many of them search every limb."""
 RIVAL = 0.05
 """A heading this much less likely than the best is not worth tracking."""
 POOR_OVERLAP = 0.6
@@ -261,7 +263,9 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
         problem, motion = find_focal(problem, motion, progress)
         motion = solve_whole_clip(problem, motion, progress, rounds=FEWER_ROUNDS)
         cost = _cost(problem, motion, progress)
-    motion, cost = revise(problem, motion, cost, progress, passes=PASSES[quality])
+    motion, cost = revise(
+        problem, motion, cost, progress, passes=PASSES[quality], slow_passes=SLOW_PASSES[quality]
+    )
     return find_shape(problem, Track(motion, cost.overlap), progress)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ik.kinematics import State
 from ..ik.limits.ranges import inside_limits
@@ -39,6 +40,7 @@ def fit_frame(
     stiffer: float = 1.0,
     widths: tuple[float, float] = (WIDE, NARROW),
     extra: Sequence[Term] = (),
+    only: NDArray[np.intp] | None = None,
 ) -> Motion:
     """Alternate between looking and one step of the solver.
 
@@ -50,6 +52,7 @@ def fit_frame(
         stiffer: Factor on the pull to the expected pose.
         widths: First and last robust width of the silhouette.
         extra: More terms about the one frame.
+        only: Joints that may turn while the rest of the body keeps still; None: everything moves.
     """
     frames = np.array([frame])
     standing = [
@@ -58,6 +61,7 @@ def fit_frame(
         *extra,
     ]
     motion = inside_limits(problem.body.skeleton, motion)
+    held = None if only is None else problem.body.skeleton.held_but(only)[None]
     for sigma in np.linspace(*widths, steps):
         state = State(problem.body.skeleton, motion)
         sight = look_from(problem, state, frame, sigma=float(sigma))
@@ -66,5 +70,5 @@ def fit_frame(
             terms += place_terms(problem, [(0, frame, sight.silhouette)])
         if sight.lost is not None:
             terms += lost_limb_terms(problem, frame, sight.lost)
-        motion, _ = step_from(state, terms)
+        motion, _ = step_from(state, terms, held=held)
     return motion

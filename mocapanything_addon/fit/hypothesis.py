@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from .problem import Problem
 from .start_poses import StartPose
 
 APART = np.radians(35.0)
-"""Headings nearer than this are one hypothesis."""
+"""Ways of facing nearer than this are one hypothesis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,23 +76,36 @@ def heading_of(up: NDArray[np.float64], rotation: NDArray[np.float64]) -> float:
     return float(2.0 * np.arctan2(np.array([x, y, z]) @ up, w))
 
 
-def distinct_headings(headings: Sequence[float]) -> list[int]:
-    """For each heading, best first, the number from 0 of the distinct one it belongs to.
+def distinct_headings(ways: Sequence[Mapping[int, float]]) -> list[int]:
+    """For each way of facing, best first, the number from 0 of the distinct one it belongs to.
 
     Args:
-        headings: Radians.
+        ways: Radians, by frame; any two have frames in common.
 
     Returns:
-        As many numbers; a heading joins the best one that it is not ``APART`` from.
+        As many numbers; a way joins the best one that it is not ``APART`` from.
     """
-    leaders: list[float] = []
+    leaders: list[Mapping[int, float]] = []
     numbers: list[int] = []
-    for heading in headings:
-        near = [k for k, leader in enumerate(leaders) if between(leader, heading) < APART]
+    for way in ways:
+        near = [k for k, leader in enumerate(leaders) if ways_apart(leader, way) < APART]
         numbers.append(near[0] if near else len(leaders))
         if not near:
-            leaders.append(heading)
+            leaders.append(way)
     return numbers
+
+
+def ways_apart(first: Mapping[int, float], second: Mapping[int, float]) -> float:
+    """Radians between two ways of facing: the median of the frames that both have. A twin faces elsewhere
+    in most frames and may well face the same way in some; one fit in a few goes astray.
+
+    Raises:
+        ValueError: They have no frame in common.
+    """
+    common = first.keys() & second.keys()
+    if not common:
+        raise ValueError("no frame in common")
+    return float(np.median([between(first[frame], second[frame]) for frame in common]))
 
 
 def between(first: float, second: float) -> float:

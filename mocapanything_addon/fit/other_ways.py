@@ -22,6 +22,7 @@ from .align import align
 from .bend import bent
 from .body import Body
 from .frame_fit import fit_frame, look_at
+from .limb_search import limbs_searched
 from .lost_limbs import limb_chains
 from .problem import Problem
 from .start_poses import passing_poses, sampled_own_poses, start_poses
@@ -30,6 +31,8 @@ from .track import MOMENTUM, STIFFER, follow, turned_on
 OWN_POSES, TRACKED_POSES = 40, 200
 """Of the rig's Actions, and of the motion, at most."""
 FOLLOW_STEPS, SEED_STEPS, FLIP_STEPS = 2, 4, 4
+LIMB_POSES = 6
+"""Known poses that each frame tries of each limb."""
 SAME = 0.1
 """Radians: where no joint is farther from where it was, the ways have met."""
 ALL_JOINTS, EACH_LIMB = 0.3, 0.4
@@ -168,6 +171,18 @@ def mirrored_in_depth(stretch: Stretch) -> Motion | None:
     return motion
 
 
+def with_limbs_searched(stretch: Stretch) -> Motion | None:
+    """All limbs, one after the other, searched in every frame on its own."""
+    limbs = _limbs(stretch.problem.body)
+    if not limbs:
+        return None
+    order = [limbs[k] for k in stretch.rng.permutation(len(limbs))]
+    known = np.stack([stretch.drawn_pose() for _ in range(LIMB_POSES)])
+    return limbs_searched(
+        stretch.problem, stretch.motion, stretch.first, stretch.last, order, known, stretch.alive
+    )
+
+
 WAYS: tuple[Way, ...] = (
     from_before,
     from_behind,
@@ -177,6 +192,8 @@ WAYS: tuple[Way, ...] = (
     with_lost_limbs,
     mirrored_in_depth,
 )
+SLOW_WAYS: tuple[Way, ...] = (with_limbs_searched,)
+"""Take as long as all others together."""
 
 
 def _limbs(body: Body) -> list[NDArray[np.intp]]:

@@ -10,13 +10,15 @@ takes no time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..ik.motion import Motion
 from .clip_cost import ClipCost, clip_cost
 from .combine import cheapest_mix
-from .other_ways import WAYS, Stretch, known_poses
+from .other_ways import SLOW_WAYS, WAYS, Stretch, Way, known_poses
 from .problem import Problem, Progress
 from .whole_clip import FLOW_WEIGHT, solve_some_frames
 
@@ -43,7 +45,7 @@ WORTH_ANOTHER = 0.95
 
 
 def revise(
-    problem: Problem, motion: Motion, cost: ClipCost, progress: Progress, *, passes: int
+    problem: Problem, motion: Motion, cost: ClipCost, progress: Progress, *, passes: int, slow_passes: int = 0
 ) -> tuple[Motion, ClipCost]:
     """Try other ways through all costly stretches.
 
@@ -53,6 +55,7 @@ def revise(
         cost: What it costs.
         progress: Told several times a second.
         passes: How often at most; each tries what the last one left.
+        slow_passes: How many of these, from the first, try the slow ways too.
 
     Returns:
         A motion that costs as much or less, and what it costs.
@@ -65,7 +68,8 @@ def revise(
         known = known_poses(problem.body, motion, frame_costs(cost))
         for done, (first, last) in enumerate(stretches):
             at = number * len(stretches) + done, passes * len(stretches)
-            motion = _revised(problem, motion, cost, known, first, last, progress, at)
+            ways = (*WAYS, *SLOW_WAYS) if number < slow_passes else WAYS
+            motion = _revised(problem, motion, cost, known, ways, first, last, progress, at)
         cost = clip_cost(problem, motion, progress, stage=STAGE, flow_weight=FLOW_WEIGHT)
         if cost.total > WORTH_ANOTHER * before:
             break
@@ -108,6 +112,7 @@ def _revised(
     motion: Motion,
     cost: ClipCost,
     known: NDArray[np.float64],
+    ways: Sequence[Way],
     first: int,
     last: int,
     progress: Progress,
@@ -134,7 +139,7 @@ def _revised(
     # Copies of the part alone: all frames of a long clip, once a way, would be too many.
     versions = [motion[start:end].copy()]
     costs = [judged(versions[0])]
-    for way in WAYS:
+    for way in ways:
         found = way(stretch)
         if found is not None:
             solved = solve_some_frames(problem, found, start, end, alive, rounds=TRIAL_ROUNDS)

@@ -22,7 +22,7 @@ from .cues import Cues
 from .elevation import camera_elevation, looking_down
 from .frame_fit import fit_frame
 from .heading_path import FacingPath, join_headings
-from .hypothesis import APART, Hypothesis, between, distinct_headings, heading_of, mirrored
+from .hypothesis import APART, Hypothesis, distinct_headings, heading_of, mirrored, ways_apart
 from .outlines import Outlines, center_and_spread, likeness, variants
 from .problem import USUAL_ELEVATION, Problem, Progress
 from .sight import compare_outlines
@@ -37,6 +37,8 @@ FITTED = {Quality.FAST: 2, Quality.STANDARD: 3, Quality.BEST: 5}
 """Frames in which outlines are compared, and in which the best headings are fitted."""
 CANDIDATES = {Quality.FAST: 4, Quality.STANDARD: 6, Quality.BEST: 8}
 FREE_STEPS = 8
+FITS = {Quality.FAST: 1, Quality.STANDARD: 1, Quality.BEST: 2}
+"""Of each hypothesis: what they look at is drawn by chance, and the best one counts."""
 SURE, AGAIN = 0.9, 3
 """A less probable heading, and the next ones, are fitted in all compared frames."""
 ELEVATIONS = np.radians([-5.0, 5.0, 16.0, 28.0, 40.0, 52.0])
@@ -89,7 +91,8 @@ def search_start(
         for start in starts:
             progress(STAGE, done, total)
             done += 1
-            found.append(refit(tilted, start, FREE_STEPS))
+            fits = [refit(tilted, start, FREE_STEPS) for _ in range(FITS[quality])]
+            found.append(max(fits, key=lambda h: h.fit))
         return found
 
     def fit_path(path: FacingPath, rows: Sequence[int]) -> list[Hypothesis]:
@@ -104,7 +107,8 @@ def search_start(
     )
     best = ranked[0]
     twins = [twin for h in best.hypotheses if (twin := mirrored(best.problem, h)) is not None]
-    if twins and not any(between(twins[0].heading, c.heading) < APART for c in ranked[:3]):
+    way = {twin.frame: twin.heading for twin in twins}
+    if twins and not any(ways_apart(way, c.way) < APART for c in ranked[:3]):
         exchanged = Candidate.of(best.problem, cues, best.path, fit(best.problem, twins), is_twin=True)
         ranked = ranked_candidates([*ranked, exchanged])
     if ranked[0].hypotheses[0].probability < SURE:
@@ -117,7 +121,7 @@ def search_start(
         beside = [c for c in ranked if c not in again]
         ranked = ranked_candidates([*longer, *in_as_many_frames(beside, again, longer)])
     progress(STAGE, total, total)
-    numbers = distinct_headings([candidate.heading for candidate in ranked])
+    numbers = distinct_headings([candidate.way for candidate in ranked])
     return [
         replace(_in_world_of(problem, h), start=number + 1)
         for candidate, number in zip(ranked, numbers, strict=True)
@@ -217,12 +221,8 @@ def _paths(
 
 def _distinct(paths: Sequence[FacingPath]) -> list[FacingPath]:
     """Best first, each facing elsewhere than all before it."""
-    kept: list[FacingPath] = []
-    for path in paths:
-        heading = float(path.headings[path.reference])
-        if all(between(heading, float(k.headings[k.reference])) > APART for k in kept):
-            kept.append(path)
-    return kept
+    numbers = distinct_headings([dict(enumerate(path.headings.tolist())) for path in paths])
+    return [path for k, path in enumerate(paths) if numbers[k] not in numbers[:k]]
 
 
 def _tilted(problem: Problem, elevation: float) -> Problem:

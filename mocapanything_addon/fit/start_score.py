@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +33,8 @@ WEIGHTS = np.array([11.0, 29.0, -1.9, -4.8, -5.0, -1.0, -2.2, -4.3, 4.9, 2.7, 2.
 """Of the evidence, natural logarithms of odds; fitted by logistic regression (docs/start-search.md)."""
 ODD_HEADING = 0.2
 """How much better (2 x overlap) a frame must be explained whose heading is unlike all the others'."""
+WORST = 0.25
+"""Share of a candidate's frames that does not count, rounded down."""
 UNSURE = 0.75
 """Probability below which the user is told."""
 POOR_OVERLAP = 0.75
@@ -50,14 +52,14 @@ class Candidate:
     hypotheses: tuple[Hypothesis, ...]
     """Best fit first, of those that face like the others."""
     evidence: NDArray[np.float64]
-    """(len(EVIDENCE),) mean over its frames."""
+    """(len(EVIDENCE),) mean over its frames, without the worst."""
     is_twin: bool
     """Mirrored in depth: its headings are not the path's."""
 
     @property
-    def heading(self) -> float:
-        """Radians, in the frame that is explained best."""
-        return self.hypotheses[0].heading
+    def way(self) -> dict[int, float]:
+        """Radians that it faces, by frame."""
+        return {h.frame: h.heading for h in self.hypotheses}
 
     @classmethod
     def of(
@@ -73,13 +75,13 @@ class Candidate:
         unsteady = _spread(np.array([h.heading for h in hypotheses]))
         rows = [_evidence(problem, cues, path.score, unsteady, h) for h in hypotheses]
         in_order = tuple(sorted(hypotheses, key=lambda h: ODD_HEADING * _oddness(h, hypotheses) - h.fit))
-        return cls(problem, path, in_order, np.mean(rows, axis=0), is_twin)
+        return cls(problem, path, in_order, _without_worst(np.array(rows)).mean(axis=0), is_twin)
 
 
 def ranked_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The candidates, scored, with their probabilities, best first."""
     scores = joint_evidence(candidates) @ WEIGHTS
-    probabilities = heading_probabilities(scores, np.array([c.heading for c in candidates]))
+    probabilities = heading_probabilities(scores, [c.way for c in candidates])
     scored = [
         replace(
             candidate,
@@ -115,16 +117,18 @@ def joint_evidence(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
     return rows
 
 
-def heading_probabilities(scores: NDArray[np.float64], headings: NDArray[np.float64]) -> NDArray[np.float64]:
+def heading_probabilities(
+    scores: NDArray[np.float64], ways: Sequence[Mapping[int, float]]
+) -> NDArray[np.float64]:
     """(N,) that each candidate's heading is right. Candidates that face the same way share one probability.
 
     Args:
         scores: (N,) natural logarithms of odds.
-        headings: (N,) radians.
+        ways: N, radians by frame.
     """
     order = np.argsort(-scores, kind="stable")
     group = np.empty(len(scores), int)
-    group[order] = distinct_headings(headings[order].tolist())
+    group[order] = distinct_headings([ways[k] for k in order])
     best = np.full(group.max() + 1, -np.inf)
     np.maximum.at(best, group, scores)
     odds = np.exp(best - scores.max())
@@ -154,6 +158,13 @@ def _evidence(problem: Problem, cues: Cues, path_score: float, unsteady: float, 
         ahead**2,
         0.0 if critic is None else float(critic.scores(problem, np.array([h.frame]), h.pose)[0]),
     ]
+
+
+def _without_worst(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The evidence (K, len(EVIDENCE)) of the frames that speak for a candidate most: one fit in a few goes
+    astray, whatever the heading."""
+    kept = len(rows) - int(WORST * len(rows))
+    return rows[np.argsort(-(rows @ WEIGHTS), kind="stable")[:kept]]
 
 
 def _spread(headings: NDArray[np.float64]) -> float:

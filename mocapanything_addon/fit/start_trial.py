@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from ..ik.motion import Motion
 from ..jobs.settings import Quality
-from .clip_cost import clip_cost
+from .clip_cost import ClipCost, clip_cost
+from .combine import cheapest_mix
 from .hypothesis import Hypothesis
 from .problem import Problem, Progress
 from .start import in_world_of_best
 from .start_choice import distinct_starts
-from .track import track
+from .track import Track, track
 from .whole_clip import FLOW_WEIGHT
 
 STAGE = "trying starts"
@@ -28,9 +30,11 @@ MOST = {Quality.STANDARD: 2, Quality.BEST: 4}
 """Starts that are followed."""
 WORTH = {Quality.STANDARD: 0.01, Quality.BEST: 0.002}
 """Probability from which on one may be right."""
+TRACKS = 2
+"""Of each, from different frames: one may get lost."""
 FRAMES = 48
 """Of the clip that are followed at most."""
-COST_WEIGHT = 8.0
+COST_WEIGHT = 6.0
 """Logarithm of odds, for each logarithm of what a start costs."""
 
 
@@ -60,8 +64,19 @@ def tried_starts(
     def told_by(number: int) -> Progress:
         return lambda _stage, done, total: progress(STAGE, number * total + done, len(tried) * total)
 
-    costs = [_cost(problem, h, first, last, told_by(number)) for number, h in enumerate(tried)]
-    return _ranked_again(ranked, [h.start for h in tried], np.maximum(costs, 1.0))
+    costs = []
+    for number, best in enumerate(tried):
+        begun = _in_other_frames([h for h in likely if h.start == best.start])[:TRACKS]
+        costs.append(max(_cost(problem, begun, first, last, told_by(number)), 1.0))
+    return _ranked_again(ranked, [h.start for h in tried], np.array(costs))
+
+
+def _in_other_frames(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The first of each frame."""
+    found: dict[int, Hypothesis] = {}
+    for hypothesis in hypotheses:
+        found.setdefault(hypothesis.frame, hypothesis)
+    return list(found.values())
 
 
 def _stretch(frame: int, count: int) -> tuple[int, int]:
@@ -70,19 +85,26 @@ def _stretch(frame: int, count: int) -> tuple[int, int]:
     return first, min(first + FRAMES, count)
 
 
-def _cost(problem: Problem, start: Hypothesis, first: int, last: int, progress: Progress) -> float:
-    """Of the clip's frames ``first`` to ``last - 1``, tracked from a start."""
+def _cost(problem: Problem, begun: Sequence[Hypothesis], first: int, last: int, progress: Progress) -> float:
+    """Of the cheapest way through the frames ``first`` to ``last - 1``, tracked from several of them."""
     if (first, last) != (0, problem.frames.count):
         problem = problem.with_clip(problem.frames.clip.part(first, last))
-        start = replace(start, frame=start.frame - first)
-    problem, (start,) = in_world_of_best(problem, [start])
-    problem = problem.with_expected(problem.expected.around(start.start_pose.local_rotations))
-    found = track(problem, start, progress)
+        begun = [replace(h, frame=h.frame - first) for h in begun]
+    problem, begun = in_world_of_best(problem, begun)
+    problem = problem.with_expected(problem.expected.around(begun[0].start_pose.local_rotations))
+    followed: list[tuple[Hypothesis, Track]] = []
 
-    def alive(*_: object) -> None:
-        progress(STAGE, 1, 1)
+    def told(_stage: str, done: int, total: int) -> None:
+        everything = len(begun) * total
+        progress(STAGE, min(len(followed) * total + done, everything), everything)
 
-    return clip_cost(problem, found.motion, alive, stage=STAGE, flow_weight=FLOW_WEIGHT).total
+    def cost_of(motion: Motion) -> ClipCost:
+        return clip_cost(problem, motion, told, stage=STAGE, flow_weight=FLOW_WEIGHT)
+
+    for start in begun:
+        followed.append((start, track(problem, start, told, others=followed)))
+    motions = [found.motion for _, found in followed]
+    return cost_of(cheapest_mix(problem.body, motions, [cost_of(m) for m in motions])).total
 
 
 def _ranked_again(

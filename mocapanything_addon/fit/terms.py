@@ -17,7 +17,7 @@ from ..ik import rotations
 from ..ik.kinematics import State
 from ..ik.linear.normal_equations import NormalEquations
 from ..ik.motion import Motion
-from ..ik.robust import GemanMcClure
+from ..ik.robust import GemanMcClure, HeavyTail
 from ..ik.solve import Term
 from ..ik.terms.contacts import Contact, Contacts
 from ..ik.terms.joint_projections import JointProjections
@@ -32,6 +32,7 @@ from ..ik.terms.upright import Upright
 from .evidence.correspondence import Correspondences
 from .evidence.observations import MotionObservations, PlaceObservations
 from .problem import Problem
+from .usual_range import usual_range_terms
 
 EVIDENCE_SIGMA = 2.0
 """The fit's pixels: standard deviation of one observation of weight 1."""
@@ -51,6 +52,8 @@ ROOT_ACCELERATION = 0.03
 SHIFT_ACCELERATION = 0.01
 LIMB_VELOCITY = 0.6
 """Over the whole clip: radians, radians and body sizes a frame^2; radians a frame."""
+ACCELERATION_LOSS = HeavyTail(3, 4.0)
+"""Of a joint's turning: wings and blows turn back within a frame or two, which is rare, not impossible."""
 CONTACT_SIGMA = 0.001
 """Body sizes that a planted foot may slip."""
 
@@ -186,9 +189,11 @@ def _surface_terms(problem: Problem, given: Sequence[Correspondences], row_of: d
 
 
 def expected_pose_terms(problem: Problem, frames: NDArray[np.intp], *, stiffer: float = 1.0) -> list[Term]:
-    """The pull to the expected pose, ``stiffer`` times as strong, and the upright body."""
+    """The pull to the expected pose, ``stiffer`` times as strong, the farthest that joints turn, and the
+    upright body."""
     return [
         problem.expected.term(frames, problem.body.skeleton.moving[1:], stiffer),
+        *usual_range_terms(problem, frames),
         Upright(problem.body.up, problem.upright_sigma),
     ]
 
@@ -220,7 +225,7 @@ def smooth_terms(problem: Problem, frames: NDArray[np.intp]) -> list[Term]:
     slow[root] = np.inf
     eye = np.eye(3)
     return [
-        RotationAcceleration(eye / np.square(bend)[:, None, None], times),
+        RotationAcceleration(eye / np.square(bend)[:, None, None], times, ACCELERATION_LOSS),
         RotationVelocity(eye / np.square(slow)[:, None, None], times),
         RootAcceleration(SHIFT_ACCELERATION * body.size * slack**2, times),
     ]

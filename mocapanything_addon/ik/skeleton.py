@@ -276,3 +276,12 @@ class Skeleton(KinematicTree):
         locked = (ranges[..., 0] == ranges[..., 1])[self.block_joints]
         locked[self.rotation_blocks] = self._locked_turns[self.moving]
         return locked.reshape(-1)
+
+    def held_but(self, joints: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """(P,) unknowns that keep their value where only some joints may turn, and the root keeps still."""
+        free = np.zeros(self.joint_count, bool)
+        free[joints] = True
+        free[self.root] = False
+        held = np.ones(self.parameter_count, bool)
+        held[self.rotation_parameters] = np.repeat(~free[self.moving], 3)
+        return held

@@ -178,7 +178,7 @@ def test_a_clip_without_subject_is_uncertain() -> None:
 )
 def test_probabilities_of_distinct_headings_sum_to_one(rows: list[tuple[float, float]]) -> None:
     scores, headings = (np.array(column) for column in zip(*rows, strict=True))
-    found = heading_probabilities(scores, headings)
+    found = heading_probabilities(scores, [{0: heading} for heading in headings])
     assert found[scores.argmax()] == found.max()
     assert len(rows) > 1 or found[0] == pytest.approx(1.0)
     distinct = {round(float(p), 12) for p in found}
@@ -186,7 +186,7 @@ def test_probabilities_of_distinct_headings_sum_to_one(rows: list[tuple[float, f
 
 
 def test_candidates_that_face_the_same_way_do_not_split_their_probability() -> None:
-    found = heading_probabilities(np.array([2.0, 1.9, 0.0]), np.array([0.0, 0.1, 3.0]))
+    found = heading_probabilities(np.array([2.0, 1.9, 0.0]), [{0: 0.0}, {0: 0.1}, {0: 3.0}])
     assert found[0] == found[1]
     assert found[0] + found[2] == pytest.approx(1.0)
 
@@ -215,8 +215,8 @@ def test_who_was_fitted_in_fewer_frames_does_not_win_by_it() -> None:
     third = candidate(0.90, 3.0)
     (expected,) = in_as_many_frames([third], few, many)
     assert expected.evidence[EVIDENCE.index("overlap")] == pytest.approx(0.80)
-    assert ranked_candidates([*many, third])[0].heading == 3.0
-    assert ranked_candidates([*many, expected])[0].heading == 0.0
+    assert ranked_candidates([*many, third])[0].way == {0: 3.0}
+    assert ranked_candidates([*many, expected])[0].way == {0: 0.0}
 
 
 @cache

@@ -35,13 +35,20 @@ def hypotheses(*starts: int) -> list[Hypothesis]:
 
 @given(st.lists(st.floats(-10.0, 10.0), max_size=12))
 def test_every_heading_is_near_the_leader_of_its_group_and_leaders_are_apart(headings: list[float]) -> None:
-    numbers = distinct_headings(headings)
+    numbers = distinct_headings([{0: heading} for heading in headings])
     leaders = [headings[numbers.index(k)] for k in range(len(set(numbers)))]
     assert sorted(set(numbers)) == list(range(len(leaders)))
     assert all(between(leaders[k], heading) < APART for k, heading in zip(numbers, headings, strict=True))
     assert all(between(a, b) >= APART for i, a in enumerate(leaders) for b in leaders[:i])
     # In the order of the ranking: a better heading never joins a worse one's group.
     assert [numbers.index(k) for k in range(len(leaders))] == sorted(numbers.index(k) for k in set(numbers))
+
+
+def test_a_twin_that_faces_the_same_way_in_one_frame_is_another_start() -> None:
+    body = {3: 0.0, 9: 0.1, 15: 0.4, 21: 0.2}
+    twin = {3: 0.1, 9: 1.5, 15: 2.0, 21: 1.2}
+    astray = body | {15: 2.5, 30: 1.0}
+    assert distinct_headings([body, twin, astray]) == [0, 1, 0]
 
 
 def test_the_best_of_each_start_in_the_order_of_the_ranking() -> None:

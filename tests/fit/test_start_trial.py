@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,9 +101,9 @@ def test_of_a_long_clip_only_a_part_is_followed(monkeypatch: pytest.MonkeyPatch)
     followed = []
     track = start_trial.track
 
-    def listened(part: Problem, start: Hypothesis, progress: Progress) -> Track:
+    def listened(part: Problem, start: Hypothesis, progress: Progress, **others: Any) -> Track:
         followed.append((part.frames.clip.times, start.frame))
-        return track(part, start, progress)
+        return track(part, start, progress, **others)
 
     monkeypatch.setattr(start_trial, "track", listened)
     ranked = [

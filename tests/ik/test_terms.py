@@ -33,6 +33,7 @@ from mocapanything_addon.ik.terms.root_acceleration import RootAcceleration
 from mocapanything_addon.ik.terms.rotation_acceleration import RotationAcceleration
 from mocapanything_addon.ik.terms.rotation_prior import RotationPrior
 from mocapanything_addon.ik.terms.rotation_velocity import RotationVelocity
+from mocapanything_addon.ik.terms.rotation_wall import RotationWall
 from mocapanything_addon.ik.terms.surface_displacements import SurfaceDisplacements
 from mocapanything_addon.ik.terms.surface_projections import SurfaceProjections
 from mocapanything_addon.ik.terms.surface_samples import SurfaceSamples
@@ -112,7 +113,11 @@ TERMS: dict[str, Callable[[Scene], Term]] = {
         together=True,
     ),
     "twist": lambda s: Twist(s.skeleton, 0.3),
+    "wall": lambda s: RotationWall(random_rotations(s.rng, 1, JOINTS), 1.2, 0.2, s.rng.random(JOINTS) < 0.8),
     "acceleration": lambda s: RotationAcceleration(joint_precision(s.skeleton, 0.3, 0.5), TIMES),
+    "acceleration with a tail": lambda s: RotationAcceleration(
+        joint_precision(s.skeleton, 0.3, 0.5), TIMES, HeavyTail(3, 4.0)
+    ),
     "velocity": lambda s: RotationVelocity(joint_precision(s.skeleton, 0.3, 0.5), TIMES),
     "root acceleration": lambda s: RootAcceleration(0.2, TIMES),
     "upright": lambda s: Upright(np.array([0.0, 0.0, 1.0]), 0.2),
