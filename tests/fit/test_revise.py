@@ -8,7 +8,9 @@ import pytest
 
 from mocapanything_addon.fit.clip_cost import ClipCost, clip_cost
 from mocapanything_addon.fit.fit import prepare
+from mocapanything_addon.fit.limb_search import limbs_searched
 from mocapanything_addon.fit.other_ways import (
+    SLOW_WAYS,
     WAYS,
     Stretch,
     from_before,
@@ -107,7 +109,7 @@ def test_long_stretches_are_taken_in_pieces() -> None:
     assert costly_stretches(cost) == [(2, 8), (99, 139), (139, 179), (179, 191)]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("way", [*WAYS, *SLOW_WAYS], ids=lambda way: way.__name__)
 def test_ways_change_nothing_but_their_stretch(problem: Problem, way) -> None:
     motion = astray()
     before = motion.copy()
@@ -136,6 +138,29 @@ def test_a_limb_mirrored_in_depth_is_seen_where_it_was(problem: Problem) -> None
     depth = np.abs(CAMERA.to_camera(before)[..., 2] - CAMERA.to_camera(after)[..., 2])
     assert np.median(in_image) < 1.0
     assert depth.max() > 0.1 * problem.body.size
+
+
+def test_a_limb_that_jumps_about_is_found_in_every_frame(problem: Problem) -> None:
+    motion, leg = walking(), np.array([3, 4])
+    rng = np.random.default_rng(4)
+    for frame in range(WRONG.start, WRONG.stop):
+        turn = rotations.exp(np.array([rng.choice([-1.9, 1.7]), 0.0, 0.0]))
+        motion.local_rotations[frame, 3] = turn @ motion.local_rotations[frame, 3]
+    known = walking().local_rotations[[1, 4, 8]]
+    found = limbs_searched(problem, motion, WRONG.start, WRONG.stop, [leg], known, ignored)
+    rest = np.setdiff1d(np.arange(RIG.joint_count), leg)
+    assert found.local_rotations[:, rest] == pytest.approx(motion.local_rotations[:, rest])
+    assert found.root_translation == pytest.approx(motion.root_translation)
+    assert joints_off(problem, found) < 0.3 * joints_off(problem, motion)
+    outside = np.r_[0 : WRONG.start, WRONG.stop : FRAMES]
+    assert found.local_rotations[outside] == pytest.approx(motion.local_rotations[outside])
+
+
+def test_limbs_that_are_where_they_belong_stay_there(problem: Problem) -> None:
+    motion = walking()
+    known = np.tile(np.eye(3), (1, RIG.joint_count, 1, 1))
+    found = limbs_searched(problem, motion, 4, 9, [np.array([3, 4]), np.array([6, 7])], known, ignored)
+    assert joints_off(problem, found, slice(4, 9)) < 0.01
 
 
 def test_some_frames_are_solved_and_their_neighbours_kept(problem: Problem) -> None:

@@ -100,6 +100,16 @@ def test_ends_of_two_bodies_are_two_creatures(scratch):
     assert len(found) == 2
 
 
+@pytest.mark.parametrize(("side", "count"), [(12, 0), (50, 1)])
+def test_a_speck_that_the_network_does_not_know_is_no_creature(scratch, side, count):
+    odds = scratch.odds("odds", HEIGHT, WIDTH)
+    box = (100, 60, 100 + side, 60 + side)
+    moving(odds, [[box]] * 12)
+    frames = frames_of(scratch, [drawn({})] * 12)
+    found = moving_candidates(frames, Likelihood(odds, Camera()), SeesColor(), lambda share: None)
+    assert [int(candidate.masks[0].sum()) for candidate in found] == [side * side] * count
+
+
 class SeesHintedOrRed:
     """Finds the hinted place; without a hint, what is red."""
 

@@ -24,6 +24,9 @@ MOST = 3
 LEAST_MOTION = 0.12
 """Share of what moves most: less is no creature of its own."""
 
+SPECK = 0.01
+"""Share of the image below which what moves, and the network does not know, is no creature."""
+
 FRAMES = 5
 """In which a candidate is cut out."""
 
@@ -108,7 +111,8 @@ class Candidate:
 def moving_candidates(
     frames: FrameStore, likelihood: Likelihood, cutter: Cutter, tick: Callable[[float], None]
 ) -> list[Candidate]:
-    """Everything that moves and may be a creature of its own, what moves most first.
+    """Everything that moves and may be a creature of its own, what moves most first; nothing where only
+    specks move that are no creature, such as the light between the legs of one that hardly moves.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
@@ -148,6 +152,8 @@ def moving_candidates(
             found.append((thing, Candidate(clear, labels, masks, thing.motion / most)))
     if not found:
         (clearest,) = things[0].clear_frames(1)
+        if things[0].areas[clearest] < SPECK * np.prod(frames.shape[:2]):
+            return []
         return [_not_cut_out(likelihood, clearest, things[0].centers[clearest])]
     return [candidate for _, candidate in found]
 

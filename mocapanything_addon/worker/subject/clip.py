@@ -377,8 +377,7 @@ def _find(
                 "image, not in the scene."
             )
         starts = starts_there(pointed, frames, likelihood, cutter, scratch, tick(0.5, 0.7))
-    elif likelihood is not None:
-        moving = moving_candidates(frames, likelihood, cutter, tick(0.5, 0.6))
+    elif likelihood is not None and (moving := moving_candidates(frames, likelihood, cutter, tick(0.5, 0.6))):
         candidates = moving if judge is None else _judged(survey, moving, judge, tick(0.6, 0.6))
         chosen = _chosen(candidates, settings.subject_choice, warnings)
         seeds = [(chosen.frame, chosen.labels)]
@@ -386,6 +385,8 @@ def _find(
         motion = LabelledMotion(likelihood, labels, is_alone=len(candidates) == 1)
         starts = [_seen_start(frames, chosen.frame, chosen.masks[0], motion, cutter)]
     else:
+        if likelihood is not None:
+            evidence, likelihood = Evidence.PLACE, None
         warnings.append(NOT_TOLD_BY_MOTION[evidence])
         starts = [_start(frames, *what_stands_out(frames, cutter, tick(0.5, 0.6)), no_motion, cutter)]
     odds = follow_masks(frames, starts, cutter, scratch, tick(0.7, 0.9))
