@@ -21,7 +21,13 @@ HANGING = np.radians(12.0)
 LOWERED = np.radians(90.0)
 """How far a neck or tail is bent down in all."""
 SHORTEST_BONE = 0.15
-"""Of its limb: shorter ones (collar bones) do not swing."""
+"""Of its limb: shorter ones do not swing."""
+COLLAR, ALIKE = 0.75, 0.6
+"""A collar bone is shorter than this share of the upper arm; upper and lower arm are alike if the shorter is
+longer than this share of the longer."""
+DEEP, DEEPER = 0.25, 2.0
+"""Share of its limb's length that the surface is below a collar bone, and how many times as far as below the
+upper arm."""
 STRIDE = np.radians(32.0)
 """How far a leg swings."""
 REACHING = np.radians(75.0)
@@ -134,12 +140,10 @@ def _lowered_limbs(body: Body, front: NDArray[np.float64] | None = None) -> NDAr
     for pair in limb_pairs(body):
         for head in (int(pair.left[0]), int(pair.right[0])):
             chain = main_chain(body, head)
-            steps = np.linalg.norm(np.diff(positions[chain], axis=0), axis=1)
-            length = float(steps.sum())
-            swinging = np.nonzero(steps >= SHORTEST_BONE * length)[0]
-            if length <= 0.0 or not len(swinging):
+            upper = _upper_bone(body, chain)
+            if upper is None:
                 continue
-            joint = int(chain[swinging[0]])
+            joint = int(chain[upper])
             along = positions[chain[-1]] - positions[joint]
             along /= max(float(np.linalg.norm(along)), 1e-9)
             side = float(along @ body.symmetry.axis)
@@ -153,6 +157,49 @@ def _lowered_limbs(body: Body, front: NDArray[np.float64] | None = None) -> NDAr
             local[joint] = _swing(along, wanted)
             found = True
     return local if found else None
+
+
+def _upper_bone(body: Body, chain: NDArray[np.intp]) -> int | None:
+    """Which bone of a limb swings: the first that is not too short, and no collar bone. That one is clearly
+    shorter than the two alike that follow, upper and lower arm; or it lies deep in the trunk.
+
+    Args:
+        body: The character.
+        chain: Joints of the limb, from the trunk on.
+    """
+    positions = body.skeleton.rest_positions[chain]
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    length = float(steps.sum())
+    long = np.flatnonzero(steps >= SHORTEST_BONE * length)
+    if length <= 0.0 or not len(long):
+        return None
+    first = int(long[0])
+    if first + 2 >= len(steps):
+        return first
+    collar, upper, lower = steps[first : first + 3]
+    is_shorter = collar < COLLAR * upper and min(upper, lower) > ALIKE * max(upper, lower)
+    middles = 0.5 * (positions[first : first + 2] + positions[first + 1 : first + 3])
+    deep, there = (_surface_below(body, middle) for middle in middles)
+    lies_deep = np.isfinite(deep) and deep > max(DEEP * length, DEEPER * there)
+    return first + 1 if is_shorter or lies_deep else first
+
+
+def _surface_below(body: Body, place: NDArray[np.float64]) -> float:
+    """How far the surface is straight below a place at rest; infinite where there is none (T. Moeller and B.
+    Trumbore, "Fast, minimum storage ray/triangle intersection", 1997)."""
+    corners = body.mesh.vertices[body.mesh.faces]
+    along, across = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    down = -body.up
+    normal = np.cross(down, across)
+    slope = np.einsum("fx,fx->f", along, normal)
+    slope = np.where(np.abs(slope) < 1e-12, np.inf, slope)
+    away = place - corners[:, 0]
+    first = np.einsum("fx,fx->f", away, normal) / slope
+    side = np.cross(away, along)
+    second = side @ down / slope
+    distance = np.einsum("fx,fx->f", across, side) / slope
+    met = (first >= 0.0) & (second >= 0.0) & (first + second <= 1.0) & (distance > 0.0)
+    return float(distance[met].min()) if met.any() else np.inf
 
 
 def _elbows_bent(body: Body, base: NDArray[np.float64], front: NDArray[np.float64]) -> NDArray[np.float64]:
