@@ -21,10 +21,12 @@ from .expected_pose import ExpectedPose
 from .hypothesis import Hypothesis
 from .pose_habit import PoseHabit
 from .problem import Problem, Progress
-from .start import FREE_STEPS, UNUSUAL_COST, refit
+from .start import UNUSUAL_COST, refit
 from .start_poses import StartPose, unusual
 
 STAGE = "average pose"
+STEPS = 20
+"""Looks that each pose gets in each frame; with fewer, chance decides between arms lowered and ahead."""
 CLIP_SIGMA, FRAME_SIGMA = 0.02, 0.03
 """Difference of scores at which one pose is e times as likely as another: of a clip's means, of a frame."""
 
@@ -55,14 +57,11 @@ def estimate_expected_pose(
         for column, pose in enumerate(poses):
             progress(STAGE, row * len(poses) + column, len(frames) * len(poses))
             known = best[frame]
-            if pose.name == known.start_pose.name:
-                scores[row, column] = known.fit
-                continue
             root = problem.body.skeleton.root
             local = pose.local_rotations.copy()
             local[root] = known.pose.local_rotations[0, root]
             start = replace(known, pose=Motion(known.pose.root_translation, local[None]), start_pose=pose)
-            scores[row, column] = refit(problem, start, FREE_STEPS).fit
+            scores[row, column] = refit(problem, start, STEPS).fit
     scores -= UNUSUAL_COST * np.array([unusual(problem.body, pose) for pose in poses])
     weights = _weights(scores, np.array([pose.is_held for pose in poses]))
     times = problem.frames.clip.times

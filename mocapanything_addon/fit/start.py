@@ -22,7 +22,7 @@ from .cues import Cues
 from .elevation import camera_elevation, looking_down
 from .frame_fit import fit_frame
 from .heading_path import FacingPath, join_headings
-from .hypothesis import APART, Hypothesis, distinct_headings, heading_of, mirrored, ways_apart
+from .hypothesis import APART, Hypothesis, between, distinct_headings, heading_of, mirrored, ways_apart
 from .outlines import Outlines, center_and_spread, likeness, variants
 from .problem import USUAL_ELEVATION, Problem, Progress
 from .sight import compare_outlines
@@ -35,10 +35,8 @@ HEADINGS = 36
 COMPARED = {Quality.FAST: 4, Quality.STANDARD: 6, Quality.BEST: 9}
 FITTED = {Quality.FAST: 2, Quality.STANDARD: 3, Quality.BEST: 5}
 """Frames in which outlines are compared, and in which the best headings are fitted."""
-CANDIDATES = {Quality.FAST: 4, Quality.STANDARD: 6, Quality.BEST: 8}
-FREE_STEPS = 8
-FITS = {Quality.FAST: 1, Quality.STANDARD: 1, Quality.BEST: 2}
-"""Of each hypothesis: what they look at is drawn by chance, and the best one counts."""
+CANDIDATES = {Quality.FAST: 4, Quality.STANDARD: 9, Quality.BEST: 12}
+FREE_STEPS = 16
 SURE, AGAIN = 0.9, 3
 """A less probable heading, and the next ones, are fitted in all compared frames."""
 ELEVATIONS = np.radians([-5.0, 5.0, 16.0, 28.0, 40.0, 52.0])
@@ -91,8 +89,7 @@ def search_start(
         for start in starts:
             progress(STAGE, done, total)
             done += 1
-            fits = [refit(tilted, start, FREE_STEPS) for _ in range(FITS[quality])]
-            found.append(max(fits, key=lambda h: h.fit))
+            found.append(refit(tilted, start, FREE_STEPS))
         return found
 
     def fit_path(path: FacingPath, rows: Sequence[int]) -> list[Hypothesis]:
@@ -220,9 +217,18 @@ def _paths(
 
 
 def _distinct(paths: Sequence[FacingPath]) -> list[FacingPath]:
-    """Best first, each facing elsewhere than all before it."""
-    numbers = distinct_headings([dict(enumerate(path.headings.tolist())) for path in paths])
-    return [path for k, path in enumerate(paths) if numbers[k] not in numbers[:k]]
+    """Best first, each facing elsewhere than all before it, in their reference or in most frames."""
+    kept: list[FacingPath] = []
+    for path in paths:
+        if not any(_face_alike(path, other) for other in kept):
+            kept.append(path)
+    return kept
+
+
+def _face_alike(first: FacingPath, second: FacingPath) -> bool:
+    ways = [dict(enumerate(path.headings.tolist())) for path in (first, second)]
+    at_reference = between(ways[0][first.reference], ways[1][second.reference])
+    return at_reference <= APART and ways_apart(*ways) <= APART
 
 
 def _tilted(problem: Problem, elevation: float) -> Problem:
