@@ -53,6 +53,7 @@ from tests.fit.filmed_tubes import (
     spread_rig,
     standing,
 )
+from tests.tube_character import tube_rig
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -329,6 +330,66 @@ def test_arms_that_stick_out_can_hang_and_reach_ahead() -> None:
     assert (at(lowered.local_rotations)[:, 2] < 0.2).all()
     ahead = at(reaching.local_rotations) - places[[3, 6, 9, 12]]
     assert (ahead[:, 1] < -0.6).all()
+
+
+def armed_rig(bones: list[float], trunk_width: float) -> Rig:
+    """A trunk, two metres high, with an arm of some bones out to either side, from near its middle."""
+    places, parents = [np.array([0.0, 0.0, 1.0])], [-1]
+    boxes = [(0, np.array([0.0, 0.15, 1.0]), np.array([trunk_width, 0.2, 1.0]))]
+    for side in (1.0, -1.0):
+        at = np.array([0.08 * side, 0.0, 1.6])
+        places.append(at)
+        parents.append(0)
+        for length in bones:
+            after = at + np.array([side * length, 0.0, 0.0])
+            if abs(after[0]) > trunk_width:
+                boxes.append((len(places) - 1, 0.5 * (at + after), np.array([0.5 * length, 0.05, 0.05])))
+            parents.append(len(places) - 1)
+            places.append(after)
+            at = after
+    tails = [len(bones) + 1, 2 * len(bones) + 2]
+    cube = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
+    sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    triangles = np.array([t for a, b, c, d in sides for t in ((a, b, c), (a, c, d))])
+    rig = tube_rig()
+    count = len(places)
+    rig = replace(
+        rig,
+        joint_names=tuple(f"joint{j}" for j in range(count)),
+        parents=np.array(parents, np.int32),
+        is_tail=np.isin(np.arange(count), tails),
+        rest_positions=np.array(places),
+        rest_rotations=np.tile([1.0, 0.0, 0.0, 0.0], (count, 1)),
+        limits=np.tile([-np.inf, np.inf], (count, 3, 1)),
+        locked_rotation=np.zeros((count, 3), bool),
+        can_translate=np.arange(count) == 0,
+    )
+    return skinned(
+        rig,
+        np.concatenate([middle + half * cube for _, middle, half in boxes]),
+        np.concatenate([triangles + 8 * k for k in range(len(boxes))]),
+        np.repeat([joint for joint, _, _ in boxes], 8).astype(np.int32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("bones", "trunk_width", "swinging"),
+    [
+        ([0.5, 0.5], 0.08, 0),  # no collar bone
+        ([0.2, 0.24, 0.2, 0.18], 0.08, 0),  # a wing
+        ([0.15, 0.32, 0.3, 0.1], 0.08, 1),  # a collar bone: shorter
+        ([0.22, 0.22, 0.2, 0.1], 0.35, 1),  # a collar bone: in the trunk
+        ([0.05, 0.4, 0.4, 0.1], 0.08, 1),  # too short to swing
+        ([0.25, 0.5, 0.15], 0.08, 0),  # no two alike behind it
+    ],
+)
+def test_arms_swing_from_the_shoulder(bones: list[float], trunk_width: float, swinging: int) -> None:
+    body = Body.from_rig(armed_rig(bones, trunk_width))
+    held = [pose for pose in start_poses(body) if pose.name.startswith("limbs")]
+    assert len(held) >= 2
+    for pose in held:
+        moved = np.flatnonzero(np.abs(pose.local_rotations - np.eye(3)).max((1, 2)) > 0.1)
+        assert moved.tolist() == [1 + swinging, 2 + len(bones) + swinging]
 
 
 def test_broken_masks_are_not_searched_in() -> None:
