@@ -25,8 +25,9 @@ from .start import UNUSUAL_COST, refit
 from .start_poses import StartPose, unusual
 
 STAGE = "average pose"
-STEPS = 20
-"""Looks that each pose gets in each frame; with fewer, chance decides between arms lowered and ahead."""
+LOOKS, LOOKS_AT_ARMS = 8, 20
+"""That each pose gets in each frame. With few, chance decides between arms lowered and ahead; with many, every
+frame can be explained by a neck that is lowered, and one that is not looks no better."""
 CLIP_SIGMA, FRAME_SIGMA = 0.02, 0.03
 """Difference of scores at which one pose is e times as likely as another: of a clip's means, of a frame."""
 
@@ -52,6 +53,7 @@ def estimate_expected_pose(
     if len(poses) < 2:
         return problem.expected
     frames = sorted(best)
+    looks = LOOKS_AT_ARMS if any(pose.is_held for pose in poses) else LOOKS
     scores = np.zeros((len(frames), len(poses)))
     for row, frame in enumerate(frames):
         for column, pose in enumerate(poses):
@@ -61,7 +63,7 @@ def estimate_expected_pose(
             local = pose.local_rotations.copy()
             local[root] = known.pose.local_rotations[0, root]
             start = replace(known, pose=Motion(known.pose.root_translation, local[None]), start_pose=pose)
-            scores[row, column] = refit(problem, start, STEPS).fit
+            scores[row, column] = refit(problem, start, looks).fit
     scores -= UNUSUAL_COST * np.array([unusual(problem.body, pose) for pose in poses])
     weights = _weights(scores, np.array([pose.is_held for pose in poses]))
     times = problem.frames.clip.times
