@@ -26,8 +26,8 @@ from .start_poses import StartPose, unusual
 
 STAGE = "average pose"
 LOOKS, LOOKS_AT_ARMS = 8, 20
-"""That each pose gets in each frame. With few, chance decides between arms lowered and ahead; with many, every
-frame can be explained by a neck that is lowered, and one that is not looks no better."""
+"""That each pose gets in each frame. With few, chance decides between arms lowered and ahead; with many, a
+neck comes up from any pose, and none looks better."""
 CLIP_SIGMA, FRAME_SIGMA = 0.02, 0.03
 """Difference of scores at which one pose is e times as likely as another: of a clip's means, of a frame."""
 
