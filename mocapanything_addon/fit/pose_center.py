@@ -17,6 +17,7 @@ from scipy.special import softmax
 
 from ..ik import rotations
 from ..ik.motion import Motion
+from .body import Body
 from .expected_pose import ExpectedPose
 from .hypothesis import Hypothesis
 from .pose_habit import PoseHabit
@@ -28,6 +29,8 @@ STAGE = "average pose"
 LOOKS, LOOKS_AT_ARMS = 8, 20
 """That each pose gets in each frame. With few, chance decides between arms lowered and ahead; with many, a
 neck comes up from any pose, and none looks better."""
+ARM_SHARE = 0.05
+"""Of the surface: what carries less is no arm."""
 CLIP_SIGMA, FRAME_SIGMA = 0.02, 0.03
 """Difference of scores at which one pose is e times as likely as another: of a clip's means, of a frame."""
 
@@ -53,7 +56,7 @@ def estimate_expected_pose(
     if len(poses) < 2:
         return problem.expected
     frames = sorted(best)
-    looks = LOOKS_AT_ARMS if any(pose.is_held for pose in poses) else LOOKS
+    looks = LOOKS_AT_ARMS if any(_holds_arms(problem.body, pose) for pose in poses) else LOOKS
     scores = np.zeros((len(frames), len(poses)))
     for row, frame in enumerate(frames):
         for column, pose in enumerate(poses):
@@ -71,6 +74,14 @@ def estimate_expected_pose(
     candidates = np.stack([pose.local_rotations for pose in poses])
     centers = rotations.nearest_rotation(np.einsum("tk,kjab->tjab", over_time, candidates))
     return ExpectedPose(centers, problem.expected.precisions)
+
+
+def _holds_arms(body: Body, pose: StartPose) -> bool:
+    """Whether a pose is one of arms, and not of ears that stick out."""
+    turned = ~np.isclose(pose.local_rotations, np.eye(3)).all((1, 2))
+    turned[body.skeleton.root] = False
+    share = body.skeleton.is_ancestor @ body.mesh.joint_share
+    return pose.is_held and bool((share[turned] > ARM_SHARE).any())
 
 
 def _weights(scores: NDArray[np.float64], held: NDArray[np.bool_]) -> NDArray[np.float64]:
