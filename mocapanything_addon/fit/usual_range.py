@@ -13,42 +13,33 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ik import rotations
 from ..ik.motion import Motion
-from ..ik.solve import Term
 from ..ik.terms.rotation_wall import RotationWall
 from .problem import Problem
 
-FROM_REST, FROM_EXPECTED = np.radians(100.0), np.radians(75.0)
+FROM_REST, FROM_EXPECTED = float(np.radians(100.0)), float(np.radians(75.0))
 """Where the wall stands,"""
 SIGMA = float(np.radians(8.0))
 """and how much it gives."""
 
 
-def usual_range_terms(problem: Problem, frames: NDArray[np.intp]) -> list[Term]:
-    """The wall, for a state of some frames of the clip."""
+def usual_range_terms(problem: Problem, frames: NDArray[np.intp]) -> list[RotationWall]:
+    """The walls, for a state of some frames of the clip."""
     walled = _walled(problem)
     if not walled.any():
         return []
+    rest = np.tile(np.eye(3), (1, problem.body.skeleton.joint_count, 1, 1))
     expected = np.stack([problem.expected.center(int(f)) for f in frames])
-    return [RotationWall(centers, most, SIGMA, walled) for centers, most in _places(expected)]
+    return [
+        RotationWall(rest, FROM_REST, SIGMA, walled),
+        RotationWall(expected, FROM_EXPECTED, SIGMA, walled),
+    ]
 
 
 def usual_range_costs(problem: Problem, motion: Motion, first: int) -> NDArray[np.float64]:
-    """(T,) what the wall costs each frame of a motion that begins at the clip's frame ``first``."""
-    walled = np.flatnonzero(_walled(problem))
-    expected = np.stack([problem.expected.center(first + t) for t in range(motion.frame_count)])
-    cost = np.zeros(motion.frame_count)
-    for centers, most in _places(expected):
-        away = rotations.angle_between(centers[:, walled], motion.local_rotations[:, walled])
-        cost += 0.5 * np.square(np.maximum(away - most, 0.0) / SIGMA).sum(axis=1)
-    return cost
-
-
-def _places(expected: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], float]]:
-    """What turns are counted from, (T or 1, J, 3, 3), and how far they may go."""
-    rest = np.tile(np.eye(3), (1, expected.shape[1], 1, 1))
-    return [(rest, float(FROM_REST)), (expected, float(FROM_EXPECTED))]
+    """(T,) what the walls cost each frame of a motion that begins at the clip's frame ``first``."""
+    walls = usual_range_terms(problem, first + np.arange(motion.frame_count))
+    return sum((wall.costs(motion) for wall in walls), np.zeros(motion.frame_count))
 
 
 def _walled(problem: Problem) -> NDArray[np.bool_]:

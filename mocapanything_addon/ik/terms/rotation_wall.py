@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import rotations
 from ..kinematics import State
 from ..linear.normal_equations import NormalEquations
+from ..motion import Motion
 from .rotation_prior import RotationPrior
 
 Array = NDArray[np.float64]
@@ -39,8 +40,13 @@ class RotationWall:
         precision = beyond[..., None, None] * axis[..., :, None] * axis[..., None, :] / self.sigma**2
         return RotationPrior(self.centers @ rotations.exp(self.most * axis), precision)
 
+    def costs(self, motion: Motion) -> Array:
+        """(T,) of each frame."""
+        away = rotations.angle_between(self.centers[:, self.joints], motion.local_rotations[:, self.joints])
+        return 0.5 * np.square(np.maximum(away - self.most, 0.0) / self.sigma).sum(axis=1)
+
     def cost(self, state: State) -> float:
-        return self._prior(state).cost(state)
+        return float(self.costs(state.motion).sum())
 
     def linearise(self, state: State, system: NormalEquations) -> float:
         return self._prior(state).linearise(state, system)
