@@ -30,7 +30,7 @@ from mocapanything_addon.models.networks import Networks  # noqa: E402
 from training.pack import pack_names  # noqa: E402
 
 from .accuracy import unseen_clips  # noqa: E402
-from .fitting.conditions import BY_NAME, chosen_frames, given  # noqa: E402
+from .fitting.conditions import BY_NAME, given  # noqa: E402
 from .fitting.figures import RIGHT_HEADING  # noqa: E402
 from .fitting.filming import Case, filmed  # noqa: E402
 from .fitting.runs import start_figures  # noqa: E402
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def image_of(case: Case, frame: int) -> Case:
     """A clip of one frame."""
-    only = chosen_frames(case.clip, np.array([frame]))
+    only = case.clip.part(slice(frame, frame + 1))
     return replace(
         case,
         name=f"{case.name}, frame {frame}",

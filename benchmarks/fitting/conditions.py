@@ -157,22 +157,8 @@ def every(case: Case, stride: int) -> Case:
     """Every so many frames of a case."""
     if stride == 1:
         return case
-    frames = np.arange(0, case.clip.frame_count, stride)
-    clip = chosen_frames(case.clip, frames)
+    clip = case.clip.part(slice(None, None, stride))
     return replace(case, clip=replace(clip, frame_rate=clip.frame_rate / stride), truth=case.truth[::stride])
-
-
-def chosen_frames(clip: SubjectClip, frames: NDArray[np.intp]) -> SubjectClip:
-    """Some frames of a clip."""
-    return replace(
-        clip,
-        times=clip.times[frames],
-        crops=[clip.crops[t] for t in frames],
-        color=clip.color[frames],
-        mask=clip.mask[frames],
-        cut_off=clip.cut_off[frames],
-        hidden=None if clip.hidden is None else clip.hidden[frames],
-    )
 
 
 def _without_poses(rig: Rig) -> Rig:

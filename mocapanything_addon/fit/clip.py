@@ -46,17 +46,17 @@ class SubjectClip:
     def frame_count(self) -> int:
         return len(self.times)
 
-    def part(self, first: int, last: int) -> SubjectClip:
-        """Its frames ``first`` to ``last - 1``."""
+    def part(self, frames: slice) -> SubjectClip:
+        """Some of its frames."""
         return replace(
             self,
-            times=self.times[first:last],
-            crops=self.crops[first:last],
-            color=self.color[first:last],
-            mask=self.mask[first:last],
-            cut_off=self.cut_off[first:last],
-            to_frame=None if self.to_frame is None else self.to_frame[first:last],
-            hidden=None if self.hidden is None else self.hidden[first:last],
+            times=self.times[frames],
+            crops=self.crops[frames],
+            color=self.color[frames],
+            mask=self.mask[frames],
+            cut_off=self.cut_off[frames],
+            to_frame=None if self.to_frame is None else self.to_frame[frames],
+            hidden=None if self.hidden is None else self.hidden[frames],
         )
 
     def stops_at_something(self, frame: int) -> bool:

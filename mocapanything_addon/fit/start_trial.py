@@ -88,7 +88,7 @@ def _stretch(frame: int, count: int) -> tuple[int, int]:
 def _cost(problem: Problem, begun: Sequence[Hypothesis], first: int, last: int, progress: Progress) -> float:
     """Of the cheapest way through the frames ``first`` to ``last - 1``, tracked from several of them."""
     if (first, last) != (0, problem.frames.count):
-        problem = problem.with_clip(problem.frames.clip.part(first, last))
+        problem = problem.with_clip(problem.frames.clip.part(slice(first, last)))
         begun = [replace(h, frame=h.frame - first) for h in begun]
     problem, begun = in_world_of_best(problem, begun)
     problem = problem.with_expected(problem.expected.around(begun[0].start_pose.local_rotations))

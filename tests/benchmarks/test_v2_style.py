@@ -15,7 +15,7 @@ from small_packs import small_pack
 from tube_character import tube_pack, tube_rig
 
 from benchmarks.fitting.clips import ClipSpec
-from benchmarks.fitting.conditions import BY_NAME, Given, chosen_frames, given
+from benchmarks.fitting.conditions import BY_NAME, Given, given
 from benchmarks.fitting.figures import Errors
 from benchmarks.fitting.filming import Case, View, filmed
 from benchmarks.fitting.measured import Measured
@@ -204,7 +204,7 @@ def test_windows_cover_every_clip():
 @pytest.mark.parametrize("frames", [1, WINDOW - 2, FRAMES])
 def test_clips_of_any_length_become_motions_that_fill_the_outline(case, network, frames):
     seen = seen_of(case)
-    seen = replace(seen, clip=chosen_frames(seen.clip, np.arange(frames)))
+    seen = replace(seen, clip=seen.clip.part(slice(frames)))
     motion = capture(seen, network)
     assert motion.local_rotations.shape == (frames, seen.rig.joint_count, 3, 3)
     local = motion.local_rotations

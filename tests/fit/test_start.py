@@ -28,6 +28,7 @@ from mocapanything_addon.fit.start_poses import passing_poses, start_poses
 from mocapanything_addon.fit.start_score import (
     EVIDENCE,
     Candidate,
+    _without_worst,
     heading_probabilities,
     in_as_many_frames,
     ranked_candidates,
@@ -218,6 +219,13 @@ def test_who_was_fitted_in_fewer_frames_does_not_win_by_it() -> None:
     assert expected.evidence[EVIDENCE.index("overlap")] == pytest.approx(0.80)
     assert ranked_candidates([*many, third])[0].way == {0: 3.0}
     assert ranked_candidates([*many, expected])[0].way == {0: 0.0}
+
+
+def test_one_fit_of_four_that_goes_astray_does_not_count() -> None:
+    rows = np.zeros((4, len(EVIDENCE)))
+    rows[:, EVIDENCE.index("overlap")] = [0.94, 0.5, 0.92, 0.93]
+    assert _without_worst(rows).tolist() == rows[[0, 3, 2]].tolist()
+    assert len(_without_worst(rows[:3])) == 3
 
 
 @cache

@@ -120,7 +120,7 @@ def test_of_a_long_clip_only_a_part_is_followed(monkeypatch: pytest.MonkeyPatch)
 def test_a_part_of_a_clip_is_its_frames() -> None:
     clip = film(RIG, TRUTH, CAMERA)
     clip = replace(clip, to_frame=np.tile(np.eye(3), (COUNT, 1, 1)), hidden=np.zeros_like(clip.mask))
-    part = clip.part(3, 9)
+    part = clip.part(slice(3, 9))
     assert part.frame_count == 6 and part.times[0] == clip.times[3]
     assert part.hidden is not None and part.to_frame is not None
     for mine, all_of_it in ((part.color, clip.color), (part.mask, clip.mask), (part.cut_off, clip.cut_off)):
