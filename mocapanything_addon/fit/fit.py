@@ -33,6 +33,7 @@ from .pose_center import estimate_expected_pose
 from .prior import PosePrior
 from .problem import Problem, Progress
 from .recall import recall_lost_frames
+from .restart import restarted
 from .retarget import retargeted
 from .revise import revise
 from .start import in_world_of_best, is_uncertain, search_start
@@ -53,6 +54,10 @@ PASSES = {Quality.FAST: 0, Quality.STANDARD: 3, Quality.BEST: 6}
 """Of other ways through what is explained badly, at most,"""
 SLOW_PASSES = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 6}
 """and how many of them search every limb."""
+RESTARTS = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 2}
+"""At most,"""
+WORTH_RESTART = {Quality.FAST: 0.0, Quality.STANDARD: 80.0, Quality.BEST: 50.0}
+"""where the mean frame costs so much."""
 RIVAL = 0.05
 """A heading this much less likely than the best is not worth tracking."""
 POOR_OVERLAP = 0.6
@@ -248,23 +253,36 @@ def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
 
 def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> tuple[Problem, Track]:
     """Solve the whole clip, undo exchanged limbs, find the focal length where it is not known, try other
-    ways through what is explained badly, and find the build of the filmed creature, as far as the quality
-    asks for it.
+    ways through what is explained badly, begin again where much stays so, and find the build of the filmed
+    creature, as far as the quality asks for it.
 
     The body of the problem that comes back may be built otherwise than the rig, see retarget.py.
     """
     rounds = ROUNDS[quality]
     if rounds == 0:
         return problem, found
-    motion = solve_whole_clip(problem, found.motion, progress, rounds=rounds)
+    begun = found.motion
+    motion = solve_whole_clip(problem, begun, progress, rounds=rounds)
     cost = _cost(problem, motion, progress)
     motion, cost = undo_exchanges(problem, motion, cost, progress)
     if not problem.focal_known:
         problem, motion = find_focal(problem, motion, progress)
-        motion = solve_whole_clip(problem, motion, progress, rounds=FEWER_ROUNDS)
+        begun = motion = solve_whole_clip(problem, motion, progress, rounds=FEWER_ROUNDS)
         cost = _cost(problem, motion, progress)
     motion, cost = revise(
         problem, motion, cost, progress, passes=PASSES[quality], slow_passes=SLOW_PASSES[quality]
+    )
+    motion, cost = restarted(
+        problem,
+        begun,
+        motion,
+        cost,
+        progress,
+        times=RESTARTS[quality],
+        worth=WORTH_RESTART[quality],
+        rounds=rounds,
+        passes=PASSES[quality],
+        slow_passes=SLOW_PASSES[quality],
     )
     return find_shape(problem, Track(motion, cost.overlap), progress)
 
