@@ -34,8 +34,9 @@ TRACKS = 2
 """Of each, from different frames: one may get lost."""
 FRAMES = 48
 """Of the clip that are followed at most."""
-COST_WEIGHT = 6.0
-"""Logarithm of odds, for each logarithm of what a start costs."""
+SEARCH_WEIGHT, COST_WEIGHT = 1.6, 5.0
+"""Logarithm of odds, for each logarithm of a start's odds in the search, and of what following it costs; by
+logistic regression (docs/start-search.md)."""
 
 
 def tried_starts(
@@ -86,7 +87,10 @@ def _stretch(frame: int, count: int) -> tuple[int, int]:
 
 
 def _cost(problem: Problem, begun: Sequence[Hypothesis], first: int, last: int, progress: Progress) -> float:
-    """Of the cheapest way through the frames ``first`` to ``last - 1``, tracked from several of them."""
+    """Of the cheapest way through the frames ``first`` to ``last - 1``, tracked from several of them.
+
+    How far poses are from what is expected is left out: that is each start's own pose.
+    """
     if (first, last) != (0, problem.frames.count):
         problem = problem.with_clip(problem.frames.clip.part(slice(first, last)))
         begun = [replace(h, frame=h.frame - first) for h in begun]
@@ -104,7 +108,8 @@ def _cost(problem: Problem, begun: Sequence[Hypothesis], first: int, last: int, 
     for start in begun:
         followed.append((start, track(problem, start, told, others=followed)))
     motions = [found.motion for _, found in followed]
-    return cost_of(cheapest_mix(problem.body, motions, [cost_of(m) for m in motions])).total
+    cost = cost_of(cheapest_mix(problem.body, motions, [cost_of(m) for m in motions]))
+    return float(cost.silhouette.sum() + cost.flow.sum())
 
 
 def _ranked_again(
@@ -118,7 +123,9 @@ def _ranked_again(
         for number, cost in zip(tried, costs, strict=True)
     }
     before = {h.start: h.probability for h in reversed(ranked)}
-    odds = np.array([np.log(max(before[number], 1e-12)) - lost[number] for number in numbers])
+    odds = np.array(
+        [SEARCH_WEIGHT * np.log(max(before[number], 1e-12)) - lost[number] for number in numbers]
+    )
     probability = dict(zip(numbers, softmax(odds), strict=True))
     place = {numbers[k]: n + 1 for n, k in enumerate(np.argsort(-odds, kind="stable"))}
     again = [
