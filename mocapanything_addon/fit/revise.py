@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..ik.motion import Motion
 from .clip_cost import ClipCost, clip_cost
 from .combine import cheapest_mix
+from .gait import repeats
 from .other_ways import SLOW_WAYS, WAYS, Stretch, Way, known_poses
 from .problem import Problem, Progress
 from .whole_clip import FLOW_WEIGHT, solve_some_frames
@@ -60,6 +61,7 @@ def revise(
     Returns:
         A motion that costs as much or less, and what it costs.
     """
+    strides = repeats(problem.frames)
     for number in range(passes):
         before = cost.total
         stretches = costly_stretches(cost)
@@ -69,7 +71,7 @@ def revise(
         for done, (first, last) in enumerate(stretches):
             at = number * len(stretches) + done, passes * len(stretches)
             ways = (*WAYS, *SLOW_WAYS) if number < slow_passes else WAYS
-            motion = _revised(problem, motion, cost, known, ways, first, last, progress, at)
+            motion = _revised(problem, motion, cost, known, strides, ways, first, last, progress, at)
         cost = clip_cost(problem, motion, progress, stage=STAGE, flow_weight=FLOW_WEIGHT)
         if cost.total > WORTH_ANOTHER * before:
             break
@@ -112,6 +114,7 @@ def _revised(
     motion: Motion,
     cost: ClipCost,
     known: NDArray[np.float64],
+    strides: Sequence[int],
     ways: Sequence[Way],
     first: int,
     last: int,
@@ -134,6 +137,7 @@ def _revised(
         last=last,
         cost=frame_costs(cost)[first:last],
         known=known,
+        repeats=strides,
         alive=alive,
     )
     # Copies of the part alone: all frames of a long clip, once a way, would be too many.

@@ -123,9 +123,7 @@ def _ranked_again(
         for number, cost in zip(tried, costs, strict=True)
     }
     before = {h.start: h.probability for h in reversed(ranked)}
-    odds = np.array(
-        [SEARCH_WEIGHT * np.log(max(before[number], 1e-12)) - lost[number] for number in numbers]
-    )
+    odds = np.array([SEARCH_WEIGHT * np.log(max(before[number], 1e-12)) - lost[number] for number in numbers])
     probability = dict(zip(numbers, softmax(odds), strict=True))
     place = {numbers[k]: n + 1 for n, k in enumerate(np.argsort(-odds, kind="stable"))}
     again = [

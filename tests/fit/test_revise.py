@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mocapanything_addon.fit.clip_cost import ClipCost, clip_cost
 from mocapanything_addon.fit.fit import prepare
+from mocapanything_addon.fit.gait import repeats
 from mocapanything_addon.fit.limb_search import limbs_searched
 from mocapanything_addon.fit.other_ways import (
     SLOW_WAYS,
     WAYS,
     Stretch,
+    from_another_stride,
     from_before,
     from_behind,
+    from_half_a_stride,
     known_poses,
     mirrored_in_depth,
     straight_across,
@@ -71,6 +76,7 @@ def stretch_of(problem: Problem, motion: Motion) -> Stretch:
         last=WRONG.stop,
         cost=costs[WRONG],
         known=known_poses(problem.body, motion, costs),
+        repeats=repeats(problem.frames),
         alive=ignored,
     )
 
@@ -125,8 +131,39 @@ def test_no_way_leads_on_from_beyond_the_clip(problem: Problem) -> None:
     motion = walking()
     costs = np.ones(FRAMES)
     known = known_poses(problem.body, motion, costs)
-    everything = Stretch(problem, motion, 0, FRAMES, costs, known, ignored)
+    everything = Stretch(problem, motion, 0, FRAMES, costs, known, [], ignored)
     assert all(way(everything) is None for way in (from_before, from_behind, straight_across))
+
+
+def test_another_stride_knows_what_the_body_did(problem: Problem) -> None:
+    stretch = replace(stretch_of(problem, astray()), repeats=[10])
+    found = from_another_stride(stretch)
+    assert found is not None
+    assert joints_off(problem, found) < 0.01 < joints_off(problem, astray())
+
+
+def test_half_a_stride_knows_it_of_the_other_side(problem: Problem) -> None:
+    # Left and right swing against each other: half a stride of ten frames on, each does what the other did.
+    stretch = replace(stretch_of(problem, astray()), repeats=[10])
+    ways = [from_half_a_stride(stretch) for _ in range(8)]  # by chance ten or five frames on
+    assert min(joints_off(problem, way) for way in ways if way is not None) < 0.01
+
+
+def test_a_stride_longer_than_the_clip_leads_nowhere(problem: Problem) -> None:
+    stretch = replace(stretch_of(problem, astray()), repeats=[FRAMES])
+    assert from_another_stride(stretch) is None
+
+
+def test_frames_at_the_ends_take_the_stride_that_there_is(problem: Problem) -> None:
+    motion = walking()
+    motion.local_rotations[:4, 3] = np.eye(3)
+    stretch = replace(stretch_of(problem, motion), first=0, last=FRAMES, repeats=[10])
+    found = from_another_stride(stretch)
+    assert found is not None
+    assert found.local_rotations[10:14, 3] == pytest.approx(motion.local_rotations[20:24, 3]) or (
+        found.local_rotations[10:14, 3] == pytest.approx(motion.local_rotations[:4, 3])
+    )
+    assert found.local_rotations[:4, 3] == pytest.approx(walking().local_rotations[:4, 3], abs=1e-6)
 
 
 def test_a_limb_mirrored_in_depth_is_seen_where_it_was(problem: Problem) -> None:
