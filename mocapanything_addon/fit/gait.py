@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ik.motion import Motion
 from .frames import Frames
 
 SIZE = 28
@@ -21,6 +22,8 @@ MOVES = 0.03
 """Share of the outline's area that changes between any two frames, at least: else nothing moves."""
 ALIKE = 0.6
 """Of how unlike any two outlines are: less unlike ones repeat."""
+NEARLY_AS_ALIKE = 1.3
+"""Twice a stride is as good as one; half a stride is not."""
 
 
 def repeats(frames: Frames) -> list[int]:
@@ -30,6 +33,27 @@ def repeats(frames: Frames) -> list[int]:
     dips = np.flatnonzero((unlike[1:-1] <= unlike[:-2]) & (unlike[1:-1] <= unlike[2:])) + 1
     found = [int(lag) for lag in dips if lag >= shortest and unlike[lag] < ALIKE]
     return sorted(found, key=lambda lag: unlike[lag])
+
+
+def stride(frames: Frames, motion: Motion) -> int | None:
+    """Frames after which the captured body does the same again; None where it does not.
+
+    Outlines say when that may be; whether it was a stride or half of one, which looks alike, the motion.
+    """
+    bends = motion.local_rotations[:, 1:]
+    lags = sorted({way * lag for lag in repeats(frames) for way in (1, 2)})
+    lags = [lag for lag in lags if lag <= motion.frame_count - FEWEST_PAIRS]
+    away = {lag: np.linalg.norm(bends[lag:] - bends[:-lag], axis=(-2, -1)).mean() for lag in lags}
+    usual = np.linalg.norm(bends - bends.mean(axis=0), axis=(-2, -1)).mean()
+    # Rotations that have nothing to do with each other are about 1.4 times as far apart as from their mean.
+    same = [lag for lag in lags if away[lag] < ALIKE * np.sqrt(2.0) * usual]
+    return next((lag for lag in same if away[lag] <= NEARLY_AS_ALIKE * min(away.values())), None)
+
+
+def stride_seconds(frames: Frames, motion: Motion) -> float | None:
+    """The same in seconds."""
+    found = stride(frames, motion)
+    return None if found is None else found / frames.clip.frame_rate
 
 
 def self_distance(frames: Frames) -> NDArray[np.float64]:

@@ -2,8 +2,8 @@
 """Begin again where a clip is explained badly, and take the best of both.
 
 How a limb is found depends on chance: the same clip with another draw of points comes out well or not at all.
-But the cost knows which: of several goes the one that costs least is nearly always the nearest to the truth,
-and frame by frame the cheapest of all (combine.py) is better still. So a clip that stays costly is solved
+But the cost knows which: of several goes those that cost less are nearer to the truth, and frame by frame the
+cheapest of all (combine.py) is better still. So a clip that stays costly is solved
 again from its tracks, held less firmly and about the mean of what was found, which may let go of what was
 held in the wrong place. Good clips take no time for it.
 """

@@ -20,6 +20,7 @@ from ..fit.body import Body
 from ..fit.clip import SubjectClip
 from ..fit.contacts import hold_contacts
 from ..fit.fit import begin_with, conclude, prepare, refine, tilt_camera, track_starts
+from ..fit.gait import stride_seconds
 from ..fit.likeness import log_odds_of_likeness
 from ..fit.overlay import write_overlay
 from ..fit.problem import Problem
@@ -162,6 +163,7 @@ def run(
             mask_video=job.mask_video_path.name,
             residual_plot=job.residual_plot_path.name if is_plotted else None,
             contacts=len(contacts),
+            stride_seconds=stride_seconds(problem.frames, result.motion),
             networks=_used(networks),
             device=str(device),
         )

@@ -28,6 +28,7 @@ NOT_CAPTURED = (
     "ik_residual_cm",
     "limit_violations",
     "contacts",
+    "stride_seconds",
     "outline_overlap",
     "hidden_share",
     "start_score",
@@ -173,6 +174,8 @@ class Measurements:
     """Picture of the residuals over time, relative to the job folder; None where none could be drawn."""
     contacts: int = 0
     """Runs of frames in which a planted joint was held still."""
+    stride_seconds: float | None = None
+    """After how long the body does the same again; None where it does not."""
     networks: Sequence[Network] = ()
     device: str = "cpu"
     """What the networks ran on."""
@@ -218,6 +221,9 @@ def build_report(
         },
         "limit_violations": int(measurements.limit_violations),
         "contacts": measurements.contacts,
+        "stride_seconds": None
+        if measurements.stride_seconds is None
+        else _number(measurements.stride_seconds),
         "outline_overlap": _overlap(np.asarray(measurements.outline_overlap, float)),
         "hidden_share": [_share(value) for value in measurements.hidden_share],
         "start_score": _number(measurements.start_score),
