@@ -56,7 +56,7 @@ SLOW_PASSES = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 6}
 """and how many of them search every limb."""
 RESTARTS = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 2}
 """At most,"""
-WORTH_RESTART = {Quality.FAST: 0.0, Quality.STANDARD: 80.0, Quality.BEST: 50.0}
+WORTH_RESTART = {Quality.FAST: 0.0, Quality.STANDARD: 60.0, Quality.BEST: 50.0}
 """where the mean frame costs so much."""
 RIVAL = 0.05
 """A heading this much less likely than the best is not worth tracking."""
