@@ -294,7 +294,7 @@ def _full(
     networks: Networks | None,
 ) -> tuple[Problem, Found]:
     """As worker/pipeline.py goes on after the tracking."""
-    problem, found = refine(problem, found, condition.quality, _quietly)
+    problem, found = refine(problem, found, condition.quality, _quietly, own_masks=condition.mask == "own")
     if tilts:
         problem, found = tilt_camera(problem, found)
     settled, found = settle(problem, found, _quietly, rounds=LAST_ROUNDS[condition.quality])

@@ -56,6 +56,9 @@ SLOW_PASSES = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 6}
 """and how many of them search every limb."""
 RESTARTS = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 2}
 """At most,"""
+RESTARTS_OF_OWN_MASKS = {Quality.FAST: 0, Quality.STANDARD: 0, Quality.BEST: 2}
+"""with masks that the product has cut out itself (what is wrong with them makes every frame costly, and
+beginning again mends none of it),"""
 WORTH_RESTART = {Quality.FAST: 0.0, Quality.STANDARD: 60.0, Quality.BEST: 50.0}
 """where the mean frame costs so much."""
 RIVAL = 0.05
@@ -251,12 +254,22 @@ def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
     return problem, Track(motion, found.overlap)
 
 
-def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> tuple[Problem, Track]:
+def refine(
+    problem: Problem, found: Track, quality: Quality, progress: Progress, *, own_masks: bool = False
+) -> tuple[Problem, Track]:
     """Solve the whole clip, undo exchanged limbs, find the focal length where it is not known, try other
     ways through what is explained badly, begin again where much stays so, and find the build of the filmed
     creature, as far as the quality asks for it.
 
-    The body of the problem that comes back may be built otherwise than the rig, see retarget.py.
+    Args:
+        problem: The capture.
+        found: The tracked motion.
+        quality: How much is tried.
+        progress: See :func:`fit_clip`.
+        own_masks: They were not given, but cut out by the product itself.
+
+    Returns:
+        The problem, whose body may be built otherwise than the rig, see retarget.py, and the motion.
     """
     rounds = ROUNDS[quality]
     if rounds == 0:
@@ -278,7 +291,7 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
         motion,
         cost,
         progress,
-        times=RESTARTS[quality],
+        times=(RESTARTS_OF_OWN_MASKS if own_masks else RESTARTS)[quality],
         worth=WORTH_RESTART[quality],
         rounds=rounds,
         passes=PASSES[quality],

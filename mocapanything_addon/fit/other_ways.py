@@ -175,16 +175,22 @@ def mirrored_in_depth(stretch: Stretch) -> Motion | None:
 
 def from_another_stride(stretch: Stretch) -> Motion | None:
     """As the body was when the subject looked the same, a stride or a wing beat earlier or later."""
-    return _from_another_stride(stretch, stretch.repeats)
-
-
-def from_half_a_stride(stretch: Stretch) -> Motion | None:
-    """As the body was when the subject looked the same, left and right exchanged: half a stride looks like a
-    whole one from the side."""
-    if stretch.problem.body.symmetry is None:
+    if not stretch.repeats:
         return None
-    halves = [lag // 2 for lag in stretch.repeats if lag // 2 > 0]
-    return _from_another_stride(stretch, [*stretch.repeats, *halves], mirrored=True)
+    frames, count = np.arange(stretch.first, stretch.last), stretch.motion.frame_count
+    shift = int(stretch.rng.choice(stretch.repeats)) * int(stretch.rng.choice([-1, 1]))
+    source = frames + shift
+    outside = (source < 0) | (source >= count)
+    source[outside] = frames[outside] - shift
+    inside = (source >= 0) & (source < count)
+    if not inside.any():
+        return None
+    skeleton, motion = stretch.problem.body.skeleton, stretch.motion.copy()
+    turning = np.setdiff1d(skeleton.moving, [skeleton.root])
+    motion.local_rotations[frames[inside, None], turning] = motion.local_rotations[
+        source[inside, None], turning
+    ]
+    return motion
 
 
 def with_limbs_searched(stretch: Stretch) -> Motion | None:
@@ -208,31 +214,9 @@ WAYS: tuple[Way, ...] = (
     with_lost_limbs,
     mirrored_in_depth,
     from_another_stride,
-    from_half_a_stride,
 )
 SLOW_WAYS: tuple[Way, ...] = (with_limbs_searched,)
 """Take as long as all others together."""
-
-
-def _from_another_stride(stretch: Stretch, lags: Sequence[int], *, mirrored: bool = False) -> Motion | None:
-    if not lags:
-        return None
-    frames, count = np.arange(stretch.first, stretch.last), stretch.motion.frame_count
-    shift = int(stretch.rng.choice(lags)) * int(stretch.rng.choice([-1, 1]))
-    source = frames + shift
-    outside = (source < 0) | (source >= count)
-    source[outside] = frames[outside] - shift
-    inside = (source >= 0) & (source < count)
-    if not inside.any():
-        return None
-    frames, source = frames[inside], source[inside]
-    body, motion = stretch.problem.body, stretch.motion.copy()
-    poses = motion.local_rotations[source]
-    if mirrored and body.symmetry is not None:
-        poses = body.symmetry.mirror_rotations(poses)
-    turning = np.setdiff1d(body.skeleton.moving, [body.skeleton.root])
-    motion.local_rotations[frames[:, None], turning] = poses[:, turning]
-    return motion
 
 
 def _limbs(body: Body) -> list[NDArray[np.intp]]:

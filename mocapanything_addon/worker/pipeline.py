@@ -118,7 +118,9 @@ def run(
             )
         problem, found = tilt_camera(problem, found)
         if settings.quality is not Quality.FAST:
-            problem, found = refine(problem, found, settings.quality, progress)
+            problem, found = refine(
+                problem, found, settings.quality, progress, own_masks=subject.cutter is not None
+            )
             # On its way a better track shows more of how the camera stands.
             problem, found = tilt_camera(problem, found)
             settled, found = settle(problem, found, progress, rounds=LAST_ROUNDS[settings.quality])

@@ -19,7 +19,6 @@ from mocapanything_addon.fit.other_ways import (
     from_another_stride,
     from_before,
     from_behind,
-    from_half_a_stride,
     known_poses,
     mirrored_in_depth,
     straight_across,
@@ -140,13 +139,6 @@ def test_another_stride_knows_what_the_body_did(problem: Problem) -> None:
     found = from_another_stride(stretch)
     assert found is not None
     assert joints_off(problem, found) < 0.01 < joints_off(problem, astray())
-
-
-def test_half_a_stride_knows_it_of_the_other_side(problem: Problem) -> None:
-    # Left and right swing against each other: half a stride of ten frames on, each does what the other did.
-    stretch = replace(stretch_of(problem, astray()), repeats=[10])
-    ways = [from_half_a_stride(stretch) for _ in range(8)]  # by chance ten or five frames on
-    assert min(joints_off(problem, way) for way in ways if way is not None) < 0.01
 
 
 def test_a_stride_longer_than_the_clip_leads_nowhere(problem: Problem) -> None:
