@@ -283,7 +283,13 @@ def refine(
         begun = motion = solve_whole_clip(problem, motion, progress, rounds=FEWER_ROUNDS)
         cost = _cost(problem, motion, progress)
     motion, cost = revise(
-        problem, motion, cost, progress, passes=PASSES[quality], slow_passes=SLOW_PASSES[quality]
+        problem,
+        motion,
+        cost,
+        progress,
+        passes=PASSES[quality],
+        slow_passes=SLOW_PASSES[quality],
+        fine_outlines=not own_masks,
     )
     motion, cost = restarted(
         problem,
@@ -296,6 +302,7 @@ def refine(
         rounds=rounds,
         passes=PASSES[quality],
         slow_passes=SLOW_PASSES[quality],
+        fine_outlines=not own_masks,
     )
     return find_shape(problem, Track(motion, cost.overlap), progress)
 

@@ -3,7 +3,8 @@
 
 Each way is one function, and leads to a motion near which the solver may find a better one: tracked again
 from either side, straight across, or begun in the midst of the frames with a pose known from elsewhere, with
-limbs known from elsewhere, with a limb mirrored in depth, or with lost limbs brought back.
+limbs known from elsewhere, with a limb mirrored in depth, with lost limbs brought back, or as in another
+stride.
 """
 
 from __future__ import annotations
@@ -175,22 +176,16 @@ def mirrored_in_depth(stretch: Stretch) -> Motion | None:
 
 def from_another_stride(stretch: Stretch) -> Motion | None:
     """As the body was when the subject looked the same, a stride or a wing beat earlier or later."""
-    if not stretch.repeats:
+    return _from_another_stride(stretch, stretch.repeats)
+
+
+def from_half_a_stride(stretch: Stretch) -> Motion | None:
+    """As the body was when the subject looked the same, left and right exchanged: half a stride looks like a
+    whole one from the side."""
+    if stretch.problem.body.symmetry is None:
         return None
-    frames, count = np.arange(stretch.first, stretch.last), stretch.motion.frame_count
-    shift = int(stretch.rng.choice(stretch.repeats)) * int(stretch.rng.choice([-1, 1]))
-    source = frames + shift
-    outside = (source < 0) | (source >= count)
-    source[outside] = frames[outside] - shift
-    inside = (source >= 0) & (source < count)
-    if not inside.any():
-        return None
-    skeleton, motion = stretch.problem.body.skeleton, stretch.motion.copy()
-    turning = np.setdiff1d(skeleton.moving, [skeleton.root])
-    motion.local_rotations[frames[inside, None], turning] = motion.local_rotations[
-        source[inside, None], turning
-    ]
-    return motion
+    halves = [lag // 2 for lag in stretch.repeats if lag // 2 > 0]
+    return _from_another_stride(stretch, [*stretch.repeats, *halves], mirrored=True)
 
 
 def with_limbs_searched(stretch: Stretch) -> Motion | None:
@@ -215,8 +210,31 @@ WAYS: tuple[Way, ...] = (
     mirrored_in_depth,
     from_another_stride,
 )
+FINE_WAYS: tuple[Way, ...] = (from_half_a_stride,)
+"""Lead to what outlines tell from what it was only where they are right to a pixel."""
 SLOW_WAYS: tuple[Way, ...] = (with_limbs_searched,)
 """Take as long as all others together."""
+
+
+def _from_another_stride(stretch: Stretch, lags: Sequence[int], *, mirrored: bool = False) -> Motion | None:
+    if not lags:
+        return None
+    frames, count = np.arange(stretch.first, stretch.last), stretch.motion.frame_count
+    shift = int(stretch.rng.choice(lags)) * int(stretch.rng.choice([-1, 1]))
+    source = frames + shift
+    outside = (source < 0) | (source >= count)
+    source[outside] = frames[outside] - shift
+    inside = (source >= 0) & (source < count)
+    if not inside.any():
+        return None
+    frames, source = frames[inside], source[inside]
+    body, motion = stretch.problem.body, stretch.motion.copy()
+    poses = motion.local_rotations[source]
+    if mirrored and body.symmetry is not None:
+        poses = body.symmetry.mirror_rotations(poses)
+    turning = np.setdiff1d(body.skeleton.moving, [body.skeleton.root])
+    motion.local_rotations[frames[:, None], turning] = poses[:, turning]
+    return motion
 
 
 def _limbs(body: Body) -> list[NDArray[np.intp]]:

@@ -35,6 +35,7 @@ def restarted(
     rounds: int,
     passes: int,
     slow_passes: int,
+    fine_outlines: bool = True,
 ) -> tuple[Motion, ClipCost]:
     """Solve the clip again, at most so many times, while much of it is costly.
 
@@ -49,6 +50,7 @@ def restarted(
         rounds: Of solving, as in the first go.
         passes: Of other ways, as in the first go,
         slow_passes: and how many of these try the slow ways.
+        fine_outlines: See :func:`.revise.revise`.
 
     Returns:
         A motion that costs as much or less, and what it costs.
@@ -59,13 +61,21 @@ def restarted(
         softer = problem.with_expected(about_own_mean(problem.body, problem.expected, motion))
         again = solve_whole_clip(softer, tracked, progress, rounds=rounds)
         again, there = undo_exchanges(softer, again, _cost(softer, again, progress), progress)
-        again, _ = revise(softer, again, there, progress, passes=passes, slow_passes=slow_passes)
+        again, _ = revise(
+            softer,
+            again,
+            there,
+            progress,
+            passes=passes,
+            slow_passes=slow_passes,
+            fine_outlines=fine_outlines,
+        )
         there = _cost(problem, again, progress)
         mixed = cheapest_mix(problem.body, [motion, again], [cost, there])
         mixed = solve_whole_clip(problem, mixed, progress, rounds=MIX_ROUNDS)
         found = [(motion, cost), (again, there), (mixed, _cost(problem, mixed, progress))]
         motion, cost = min(found, key=lambda version: version[1].total)
-        motion, cost = revise(problem, motion, cost, progress, passes=1)
+        motion, cost = revise(problem, motion, cost, progress, passes=1, fine_outlines=fine_outlines)
     return motion, cost
 
 

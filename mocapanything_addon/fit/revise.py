@@ -19,7 +19,7 @@ from ..ik.motion import Motion
 from .clip_cost import ClipCost, clip_cost
 from .combine import cheapest_mix
 from .gait import repeats
-from .other_ways import SLOW_WAYS, WAYS, Stretch, Way, known_poses
+from .other_ways import FINE_WAYS, SLOW_WAYS, WAYS, Stretch, Way, known_poses
 from .problem import Problem, Progress
 from .whole_clip import FLOW_WEIGHT, solve_some_frames
 
@@ -46,7 +46,14 @@ WORTH_ANOTHER = 0.95
 
 
 def revise(
-    problem: Problem, motion: Motion, cost: ClipCost, progress: Progress, *, passes: int, slow_passes: int = 0
+    problem: Problem,
+    motion: Motion,
+    cost: ClipCost,
+    progress: Progress,
+    *,
+    passes: int,
+    slow_passes: int = 0,
+    fine_outlines: bool = True,
 ) -> tuple[Motion, ClipCost]:
     """Try other ways through all costly stretches.
 
@@ -57,6 +64,7 @@ def revise(
         progress: Told several times a second.
         passes: How often at most; each tries what the last one left.
         slow_passes: How many of these, from the first, try the slow ways too.
+        fine_outlines: The masks are right to a pixel: ways that only these tell apart are tried too.
 
     Returns:
         A motion that costs as much or less, and what it costs.
@@ -70,7 +78,11 @@ def revise(
         known = known_poses(problem.body, motion, frame_costs(cost))
         for done, (first, last) in enumerate(stretches):
             at = number * len(stretches) + done, passes * len(stretches)
-            ways = (*WAYS, *SLOW_WAYS) if number < slow_passes else WAYS
+            ways = (
+                *WAYS,
+                *(FINE_WAYS if fine_outlines else ()),
+                *(SLOW_WAYS if number < slow_passes else ()),
+            )
             motion = _revised(problem, motion, cost, known, strides, ways, first, last, progress, at)
         cost = clip_cost(problem, motion, progress, stage=STAGE, flow_weight=FLOW_WEIGHT)
         if cost.total > WORTH_ANOTHER * before:

@@ -8,17 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mocapanything_addon.fit import revise as revise_module
 from mocapanything_addon.fit.clip_cost import ClipCost, clip_cost
 from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.gait import repeats
 from mocapanything_addon.fit.limb_search import limbs_searched
 from mocapanything_addon.fit.other_ways import (
+    FINE_WAYS,
     SLOW_WAYS,
     WAYS,
     Stretch,
     from_another_stride,
     from_before,
     from_behind,
+    from_half_a_stride,
     known_poses,
     mirrored_in_depth,
     straight_across,
@@ -105,6 +108,16 @@ def test_a_motion_that_explains_the_clip_stays_as_it_is(problem: Problem) -> Non
     assert revised is motion and reached is cost
 
 
+@pytest.mark.parametrize("fine", [True, False])
+def test_half_strides_are_for_fine_outlines(problem: Problem, monkeypatch, fine: bool) -> None:
+    asked: list[Stretch] = []
+    monkeypatch.setattr(revise_module, "WAYS", ())
+    monkeypatch.setattr(revise_module, "FINE_WAYS", (asked.append,))
+    motion = astray()
+    revise(problem, motion, cost_of(problem, motion), ignored, passes=1, fine_outlines=fine)
+    assert bool(asked) is fine
+
+
 def test_long_stretches_are_taken_in_pieces() -> None:
     silhouette = np.full(200, 20.0)
     silhouette[[3, 5, 6]] = 90.0
@@ -114,7 +127,7 @@ def test_long_stretches_are_taken_in_pieces() -> None:
     assert costly_stretches(cost) == [(2, 8), (99, 139), (139, 179), (179, 191)]
 
 
-@pytest.mark.parametrize("way", [*WAYS, *SLOW_WAYS], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("way", [*WAYS, *FINE_WAYS, *SLOW_WAYS], ids=lambda way: way.__name__)
 def test_ways_change_nothing_but_their_stretch(problem: Problem, way) -> None:
     motion = astray()
     before = motion.copy()
@@ -139,6 +152,13 @@ def test_another_stride_knows_what_the_body_did(problem: Problem) -> None:
     found = from_another_stride(stretch)
     assert found is not None
     assert joints_off(problem, found) < 0.01 < joints_off(problem, astray())
+
+
+def test_half_a_stride_knows_it_of_the_other_side(problem: Problem) -> None:
+    # Left and right swing against each other: half a stride of ten frames on, each does what the other did.
+    stretch = replace(stretch_of(problem, astray()), repeats=[10])
+    ways = [from_half_a_stride(stretch) for _ in range(8)]  # by chance ten or five frames on
+    assert min(joints_off(problem, way) for way in ways if way is not None) < 0.01
 
 
 def test_a_stride_longer_than_the_clip_leads_nowhere(problem: Problem) -> None:
