@@ -166,6 +166,7 @@ def capture(
         clock = now
 
     problem = prepare(seen.rig, seen.clip, fov_degrees=seen.fov_degrees, seed=seed, camera=seen.camera)
+    problem = replace(problem, masks_given=condition.mask != "own")
     networks = None
     if condition.networks:
         from mocapanything_addon.models.networks import Networks  # torch takes seconds to load
@@ -294,7 +295,7 @@ def _full(
     networks: Networks | None,
 ) -> tuple[Problem, Found]:
     """As worker/pipeline.py goes on after the tracking."""
-    problem, found = refine(problem, found, condition.quality, _quietly, own_masks=condition.mask == "own")
+    problem, found = refine(problem, found, condition.quality, _quietly)
     if tilts:
         problem, found = tilt_camera(problem, found)
     settled, found = settle(problem, found, _quietly, rounds=LAST_ROUNDS[condition.quality])

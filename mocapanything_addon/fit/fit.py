@@ -56,9 +56,6 @@ SLOW_PASSES = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 6}
 """and how many of them search every limb."""
 RESTARTS = {Quality.FAST: 0, Quality.STANDARD: 1, Quality.BEST: 2}
 """At most,"""
-RESTARTS_OF_OWN_MASKS = {Quality.FAST: 0, Quality.STANDARD: 0, Quality.BEST: 2}
-"""with masks that the product has cut out itself (what is wrong with them makes every frame costly, and
-beginning again mends none of it),"""
 WORTH_RESTART = {Quality.FAST: 0.0, Quality.STANDARD: 60.0, Quality.BEST: 50.0}
 """where the mean frame costs so much."""
 RIVAL = 0.05
@@ -254,9 +251,7 @@ def tilt_camera(problem: Problem, found: Track) -> tuple[Problem, Track]:
     return problem, Track(motion, found.overlap)
 
 
-def refine(
-    problem: Problem, found: Track, quality: Quality, progress: Progress, *, own_masks: bool = False
-) -> tuple[Problem, Track]:
+def refine(problem: Problem, found: Track, quality: Quality, progress: Progress) -> tuple[Problem, Track]:
     """Solve the whole clip, undo exchanged limbs, find the focal length where it is not known, try other
     ways through what is explained badly, begin again where much stays so, and find the build of the filmed
     creature, as far as the quality asks for it.
@@ -266,7 +261,6 @@ def refine(
         found: The tracked motion.
         quality: How much is tried.
         progress: See :func:`fit_clip`.
-        own_masks: They were not given, but cut out by the product itself.
 
     Returns:
         The problem, whose body may be built otherwise than the rig, see retarget.py, and the motion.
@@ -289,7 +283,6 @@ def refine(
         progress,
         passes=PASSES[quality],
         slow_passes=SLOW_PASSES[quality],
-        fine_outlines=not own_masks,
     )
     motion, cost = restarted(
         problem,
@@ -297,12 +290,11 @@ def refine(
         motion,
         cost,
         progress,
-        times=(RESTARTS_OF_OWN_MASKS if own_masks else RESTARTS)[quality],
+        times=RESTARTS[quality],
         worth=WORTH_RESTART[quality],
         rounds=rounds,
         passes=PASSES[quality],
         slow_passes=SLOW_PASSES[quality],
-        fine_outlines=not own_masks,
     )
     return find_shape(problem, Track(motion, cost.overlap), progress)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..ik.motion import Motion
 from .frames import Frames
+from .problem import Problem
 
 SIZE = 28
 """Pixels a side of the outlines that are compared."""
@@ -35,25 +36,23 @@ def repeats(frames: Frames) -> list[int]:
     return sorted(found, key=lambda lag: unlike[lag])
 
 
-def stride(frames: Frames, motion: Motion) -> int | None:
-    """Frames after which the captured body does the same again; None where it does not.
+def stride_seconds(problem: Problem, motion: Motion) -> float | None:
+    """After how long the captured body does the same again; None where it does not.
 
     Outlines say when that may be; whether it was a stride or half of one, which looks alike, the motion.
     """
-    bends = motion.local_rotations[:, 1:]
-    lags = sorted({way * lag for lag in repeats(frames) for way in (1, 2)})
+    skeleton, times = problem.body.skeleton, problem.frames.clip.times
+    bends = motion.local_rotations[:, skeleton.moving[skeleton.moving != skeleton.root]]
+    lags = sorted({way * lag for lag in repeats(problem.frames) for way in (1, 2)})
     lags = [lag for lag in lags if lag <= motion.frame_count - FEWEST_PAIRS]
+    if not lags or not bends.shape[1]:
+        return None
     away = {lag: np.linalg.norm(bends[lag:] - bends[:-lag], axis=(-2, -1)).mean() for lag in lags}
     usual = np.linalg.norm(bends - bends.mean(axis=0), axis=(-2, -1)).mean()
     # Rotations that have nothing to do with each other are about 1.4 times as far apart as from their mean.
-    same = [lag for lag in lags if away[lag] < ALIKE * np.sqrt(2.0) * usual]
-    return next((lag for lag in same if away[lag] <= NEARLY_AS_ALIKE * min(away.values())), None)
-
-
-def stride_seconds(frames: Frames, motion: Motion) -> float | None:
-    """The same in seconds."""
-    found = stride(frames, motion)
-    return None if found is None else found / frames.clip.frame_rate
+    least = min(ALIKE * np.sqrt(2.0) * usual, NEARLY_AS_ALIKE * min(away.values()))
+    found = next((lag for lag in lags if away[lag] <= least), None)
+    return None if found is None else float(np.median(times[found:] - times[:-found]))
 
 
 def self_distance(frames: Frames) -> NDArray[np.float64]:
@@ -72,6 +71,6 @@ def self_distance(frames: Frames) -> NDArray[np.float64]:
         if np.isfinite(apart).sum() >= FEWEST_PAIRS:
             unlike[lag] = np.nanmean(apart)
     usual = float(np.nanmean(unlike))
-    if usual < MOVES * float(np.nanmean(outlines[known].sum(axis=1))):
+    if usual < MOVES * float(outlines[known].sum(axis=1).mean()):
         return np.ones(1)
     return np.asarray(np.nan_to_num(unlike / usual, nan=1.0), np.float64)

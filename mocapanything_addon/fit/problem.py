@@ -40,6 +40,8 @@ class Problem:
     """Else the camera is a guess: it may look down by any angle."""
     focal_known: bool = True
     """Else its focal length is a guess too."""
+    masks_given: bool = True
+    """Else the product has cut the subject out itself: outlines are not right to a pixel."""
     elevation: tuple[float, float] = (USUAL_ELEVATION, USUAL_ELEVATION_SIGMA)
     """Mean and standard deviation of how far an unknown camera looks down, radians."""
     upright_sigma: float = UPRIGHT_SIGMA

@@ -35,9 +35,11 @@ def restarted(
     rounds: int,
     passes: int,
     slow_passes: int,
-    fine_outlines: bool = True,
 ) -> tuple[Motion, ClipCost]:
     """Solve the clip again, at most so many times, while much of it is costly.
+
+    Not with masks that the product has cut out itself: what is wrong with them makes every frame costly, and
+    beginning again mends none of it.
 
     Args:
         problem: The capture.
@@ -50,32 +52,23 @@ def restarted(
         rounds: Of solving, as in the first go.
         passes: Of other ways, as in the first go,
         slow_passes: and how many of these try the slow ways.
-        fine_outlines: See :func:`.revise.revise`.
 
     Returns:
         A motion that costs as much or less, and what it costs.
     """
     for _ in range(times):
-        if frame_costs(cost).mean() < worth:
+        if not problem.masks_given or frame_costs(cost).mean() < worth:
             break
         softer = problem.with_expected(about_own_mean(problem.body, problem.expected, motion))
         again = solve_whole_clip(softer, tracked, progress, rounds=rounds)
         again, there = undo_exchanges(softer, again, _cost(softer, again, progress), progress)
-        again, _ = revise(
-            softer,
-            again,
-            there,
-            progress,
-            passes=passes,
-            slow_passes=slow_passes,
-            fine_outlines=fine_outlines,
-        )
+        again, _ = revise(softer, again, there, progress, passes=passes, slow_passes=slow_passes)
         there = _cost(problem, again, progress)
         mixed = cheapest_mix(problem.body, [motion, again], [cost, there])
         mixed = solve_whole_clip(problem, mixed, progress, rounds=MIX_ROUNDS)
         found = [(motion, cost), (again, there), (mixed, _cost(problem, mixed, progress))]
         motion, cost = min(found, key=lambda version: version[1].total)
-        motion, cost = revise(problem, motion, cost, progress, passes=1, fine_outlines=fine_outlines)
+        motion, cost = revise(problem, motion, cost, progress, passes=1)
     return motion, cost
 
 

@@ -53,7 +53,6 @@ def revise(
     *,
     passes: int,
     slow_passes: int = 0,
-    fine_outlines: bool = True,
 ) -> tuple[Motion, ClipCost]:
     """Try other ways through all costly stretches.
 
@@ -64,7 +63,6 @@ def revise(
         progress: Told several times a second.
         passes: How often at most; each tries what the last one left.
         slow_passes: How many of these, from the first, try the slow ways too.
-        fine_outlines: The masks are right to a pixel: ways that only these tell apart are tried too.
 
     Returns:
         A motion that costs as much or less, and what it costs.
@@ -80,7 +78,7 @@ def revise(
             at = number * len(stretches) + done, passes * len(stretches)
             ways = (
                 *WAYS,
-                *(FINE_WAYS if fine_outlines else ()),
+                *(FINE_WAYS if problem.masks_given else ()),
                 *(SLOW_WAYS if number < slow_passes else ()),
             )
             motion = _revised(problem, motion, cost, known, strides, ways, first, last, progress, at)

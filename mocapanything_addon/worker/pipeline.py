@@ -100,6 +100,7 @@ def run(
         clip, subjects = subject.clip, write_subjects(subject, job)
         warnings += subject.warnings
         problem = prepare(rig, clip, fov_degrees=settings.fov_degrees, seed=settings.seed)
+        problem = replace(problem, masks_given=subject.cutter is None)
         if networks is not None:
             problem = replace(problem, critic=networks.critic)
         own = problem.body
@@ -118,9 +119,7 @@ def run(
             )
         problem, found = tilt_camera(problem, found)
         if settings.quality is not Quality.FAST:
-            problem, found = refine(
-                problem, found, settings.quality, progress, own_masks=subject.cutter is not None
-            )
+            problem, found = refine(problem, found, settings.quality, progress)
             # On its way a better track shows more of how the camera stands.
             problem, found = tilt_camera(problem, found)
             settled, found = settle(problem, found, progress, rounds=LAST_ROUNDS[settings.quality])
@@ -165,7 +164,7 @@ def run(
             mask_video=job.mask_video_path.name,
             residual_plot=job.residual_plot_path.name if is_plotted else None,
             contacts=len(contacts),
-            stride_seconds=stride_seconds(problem.frames, result.motion),
+            stride_seconds=stride_seconds(problem, result.motion),
             networks=_used(networks),
             device=str(device),
         )

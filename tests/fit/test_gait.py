@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mocapanything_addon.fit.fit import prepare
 from mocapanything_addon.fit.frames import Frames
-from mocapanything_addon.fit.gait import repeats, self_distance, stride, stride_seconds
+from mocapanything_addon.fit.gait import repeats, self_distance, stride_seconds
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.motion import Motion
 from tests.fit import filmed_tubes
@@ -55,23 +56,28 @@ def test_clips_too_short_to_tell() -> None:
     assert repeats(Frames(clip)) == []
 
 
+def seconds_of(filmed: Motion, captured: Motion) -> float | None:
+    camera = camera_at(0.15)
+    problem = prepare(RIG, film(RIG, filmed, camera, frame_rate=24.0), camera=camera)
+    return stride_seconds(problem, captured)
+
+
 def test_a_whole_stride_is_told_from_half_of_one() -> None:
     motion = walking(12.0, SIDEWAYS)
-    frames = frames_of(motion)
-    assert 6 in repeats(frames)  # from the side, legs exchanged look alike
-    assert stride(frames, motion) == 12
-    assert stride_seconds(frames, motion) == pytest.approx(0.5)
+    assert 6 in repeats(frames_of(motion))  # from the side, legs exchanged look alike
+    assert seconds_of(motion, motion) == pytest.approx(0.5)
 
 
 def test_who_does_not_do_the_same_again_has_no_stride() -> None:
     motion = walking(9.0, OBLIQUE)
-    frames = frames_of(motion)
     rng = np.random.default_rng(3)
     turns = rotations.exp(rng.normal(size=(COUNT, RIG.joint_count - 1, 3)))
-    motion.local_rotations[:, 1:] = motion.local_rotations[:, 1:] @ turns
-    assert stride(frames, motion) is None
+    other = motion.copy()
+    other.local_rotations[:, 1:] = other.local_rotations[:, 1:] @ turns
+    assert seconds_of(motion, motion) == pytest.approx(9.0 / 24.0)
+    assert seconds_of(motion, other) is None
 
 
 def test_a_loop_that_comes_back_exactly_has_a_stride() -> None:
     motion = Motion.concatenate([walking(10.0, OBLIQUE)[:10]] * 3)
-    assert stride(frames_of(motion), motion) == 10
+    assert seconds_of(motion, motion) == pytest.approx(10.0 / 24.0)

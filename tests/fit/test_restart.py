@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mocapanything_addon.fit import fit as fit_module
 from mocapanything_addon.fit.clip_cost import ClipCost
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.restart import restarted
-from mocapanything_addon.fit.track import Track
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.motion import Motion
-from mocapanything_addon.jobs.settings import Quality
 from tests.fit.test_revise import FRAMES, cost_of, ignored, joints_off, problem, walking  # noqa: F401
 
 EVERYWHERE = slice(0, FRAMES)
@@ -67,22 +64,8 @@ def test_what_is_explained_well_is_not_solved_again(problem: Problem) -> None:  
     assert found is motion and reached is cost
 
 
-@pytest.mark.parametrize("own_masks", [True, False])
-def test_own_masks_are_no_reason_to_begin_again(
-    problem: Problem,  # noqa: F811
-    monkeypatch,
-    own_masks: bool,
-) -> None:
-    asked: dict[str, Any] = {}
-
-    def asked_for(
-        _problem: object, _begun: object, motion: Motion, cost: ClipCost, *_: object, **options: Any
-    ):
-        asked.update(options)
-        return motion, cost
-
-    monkeypatch.setattr(fit_module, "restarted", asked_for)
-    found = Track(walking(), np.ones(FRAMES))
-    fit_module.refine(problem, found, Quality.STANDARD, ignored, own_masks=own_masks)
-    assert (asked["times"] == 0) is own_masks
-    assert asked["fine_outlines"] is not own_masks
+def test_own_masks_are_no_reason_to_begin_again(problem: Problem) -> None:  # noqa: F811
+    motion = astray()
+    cost = cost_of(problem, motion)
+    found, _ = go_again(replace(problem, masks_given=False), stiff(), motion, cost, worth=10.0)
+    assert found is motion

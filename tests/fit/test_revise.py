@@ -108,14 +108,14 @@ def test_a_motion_that_explains_the_clip_stays_as_it_is(problem: Problem) -> Non
     assert revised is motion and reached is cost
 
 
-@pytest.mark.parametrize("fine", [True, False])
-def test_half_strides_are_for_fine_outlines(problem: Problem, monkeypatch, fine: bool) -> None:
+@pytest.mark.parametrize("given", [True, False])
+def test_half_strides_are_for_given_masks(problem: Problem, monkeypatch, given: bool) -> None:
     asked: list[Stretch] = []
     monkeypatch.setattr(revise_module, "WAYS", ())
     monkeypatch.setattr(revise_module, "FINE_WAYS", (asked.append,))
     motion = astray()
-    revise(problem, motion, cost_of(problem, motion), ignored, passes=1, fine_outlines=fine)
-    assert bool(asked) is fine
+    revise(replace(problem, masks_given=given), motion, cost_of(problem, motion), ignored, passes=1)
+    assert bool(asked) is given
 
 
 def test_long_stretches_are_taken_in_pieces() -> None:
