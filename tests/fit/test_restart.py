@@ -13,9 +13,12 @@ from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.restart import restarted
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.motion import Motion
-from tests.fit.test_revise import FRAMES, cost_of, ignored, joints_off, problem, walking  # noqa: F401
+from tests.fit.walking_tubes import cost_of, ignored, joints_off, walk_problem, walking
 
-EVERYWHERE = slice(0, FRAMES)
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    return walk_problem()
 
 
 def stiff() -> Motion:
@@ -32,39 +35,39 @@ def astray() -> Motion:
     return motion
 
 
-def go_again(problem: Problem, tracked: Motion, motion: Motion, cost: ClipCost, worth: float):  # noqa: F811
+def go_again(problem: Problem, tracked: Motion, motion: Motion, cost: ClipCost, worth: float):
     return restarted(
         problem, tracked, motion, cost, ignored, times=1, worth=worth, rounds=4, passes=0, slow_passes=0
     )
 
 
-def test_what_tracks_lead_to_is_kept_where_it_costs_less(problem: Problem) -> None:  # noqa: F811
+def test_what_tracks_lead_to_is_kept_where_it_costs_less(problem: Problem) -> None:
     motion = astray()
     cost = cost_of(problem, motion)
     found, reached = go_again(problem, stiff(), motion, cost, worth=10.0)
     assert reached.total < 0.5 * cost.total
     assert reached.total == pytest.approx(cost_of(problem, found).total)
-    assert joints_off(problem, found, EVERYWHERE) < 0.5 * joints_off(problem, motion, EVERYWHERE)
+    assert joints_off(problem, found) < 0.5 * joints_off(problem, motion)
 
 
-def test_what_tracks_lead_to_is_left_where_it_costs_more(problem: Problem) -> None:  # noqa: F811
+def test_what_tracks_lead_to_is_left_where_it_costs_more(problem: Problem) -> None:
     motion = walking()
     cost = cost_of(problem, motion)
     turned = astray()
     turned.local_rotations[:, 0] = rotations.exp(np.array([0.0, 0.0, 2.5])) @ turned.local_rotations[:, 0]
     found, reached = go_again(problem, turned, motion, cost, worth=0.0)
     assert reached.total <= cost.total
-    assert joints_off(problem, found, EVERYWHERE) < 0.02
+    assert joints_off(problem, found) < 0.02
 
 
-def test_what_is_explained_well_is_not_solved_again(problem: Problem) -> None:  # noqa: F811
+def test_what_is_explained_well_is_not_solved_again(problem: Problem) -> None:
     motion = walking()
     cost = cost_of(problem, motion)
     found, reached = go_again(problem, stiff(), motion, cost, worth=80.0)
     assert found is motion and reached is cost
 
 
-def test_own_masks_are_no_reason_to_begin_again(problem: Problem) -> None:  # noqa: F811
+def test_own_masks_are_no_reason_to_begin_again(problem: Problem) -> None:
     motion = astray()
     cost = cost_of(problem, motion)
     found, _ = go_again(replace(problem, masks_given=False), stiff(), motion, cost, worth=10.0)

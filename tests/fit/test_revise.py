@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from mocapanything_addon.fit import revise as revise_module
-from mocapanything_addon.fit.clip_cost import ClipCost, clip_cost
-from mocapanything_addon.fit.fit import prepare
+from mocapanything_addon.fit.clip_cost import ClipCost
 from mocapanything_addon.fit.gait import repeats
 from mocapanything_addon.fit.limb_search import limbs_searched
 from mocapanything_addon.fit.other_ways import (
@@ -28,26 +27,13 @@ from mocapanything_addon.fit.other_ways import (
 )
 from mocapanything_addon.fit.problem import Problem
 from mocapanything_addon.fit.revise import AROUND, costly_stretches, frame_costs, revise
-from mocapanything_addon.fit.whole_clip import FLOW_WEIGHT, solve_some_frames
+from mocapanything_addon.fit.whole_clip import solve_some_frames
 from mocapanything_addon.ik import rotations
 from mocapanything_addon.ik.kinematics import forward
 from mocapanything_addon.ik.motion import Motion
-from tests.fit import filmed_tubes
-from tests.fit.filmed_tubes import camera_at, film, long_necked_rig
+from tests.fit.walking_tubes import CAMERA, FRAMES, RIG, cost_of, ignored, joints_off, walk_problem, walking
 
-RIG = long_necked_rig()
-FRAMES = 26
-CAMERA = camera_at(0.15)
 WRONG = slice(13, 18)
-
-
-def ignored(*_: object) -> None:
-    """No one is told."""
-
-
-def walking() -> Motion:
-    """Seen obliquely, legs swinging, the same every ten frames."""
-    return filmed_tubes.walking(RIG, np.full(FRAMES, np.radians(60.0)), period=10.0, swing=0.55)
 
 
 def astray() -> Motion:
@@ -62,11 +48,7 @@ def astray() -> Motion:
 
 @pytest.fixture(scope="module")
 def problem() -> Problem:
-    return prepare(RIG, film(RIG, walking(), CAMERA, frame_rate=24.0), camera=CAMERA)
-
-
-def cost_of(problem: Problem, motion: Motion) -> ClipCost:
-    return clip_cost(problem, motion, ignored, stage="test", flow_weight=FLOW_WEIGHT)
+    return walk_problem()
 
 
 def stretch_of(problem: Problem, motion: Motion) -> Stretch:
@@ -83,19 +65,13 @@ def stretch_of(problem: Problem, motion: Motion) -> Stretch:
     )
 
 
-def joints_off(problem: Problem, motion: Motion, frames: slice = WRONG) -> float:
-    """Mean, in body sizes."""
-    true, found = (forward(problem.body.skeleton, m).positions[frames] for m in (walking(), motion))
-    return float(np.linalg.norm(true - found, axis=-1).mean() / problem.body.size)
-
-
 def test_what_went_astray_is_found_again(problem: Problem) -> None:
     motion = astray()
     cost = cost_of(problem, motion)
     revised, reached = revise(problem, motion, cost, ignored, passes=3)
     assert reached.total < 0.5 * cost.total
     assert reached.total == pytest.approx(cost_of(problem, revised).total)
-    assert joints_off(problem, revised) < 0.4 * joints_off(problem, motion)
+    assert joints_off(problem, revised, WRONG) < 0.4 * joints_off(problem, motion, WRONG)
     first = min(first for first, _ in costly_stretches(cost)) - AROUND
     assert revised.local_rotations[:first] == pytest.approx(motion.local_rotations[:first])
 
@@ -151,14 +127,14 @@ def test_another_stride_knows_what_the_body_did(problem: Problem) -> None:
     stretch = replace(stretch_of(problem, astray()), repeats=[10])
     found = from_another_stride(stretch)
     assert found is not None
-    assert joints_off(problem, found) < 0.01 < joints_off(problem, astray())
+    assert joints_off(problem, found, WRONG) < 0.01 < joints_off(problem, astray(), WRONG)
 
 
 def test_half_a_stride_knows_it_of_the_other_side(problem: Problem) -> None:
     # Left and right swing against each other: half a stride of ten frames on, each does what the other did.
     stretch = replace(stretch_of(problem, astray()), repeats=[10])
     ways = [from_half_a_stride(stretch) for _ in range(8)]  # by chance ten or five frames on
-    assert min(joints_off(problem, way) for way in ways if way is not None) < 0.01
+    assert min(joints_off(problem, way, WRONG) for way in ways if way is not None) < 0.01
 
 
 def test_a_stride_longer_than_the_clip_leads_nowhere(problem: Problem) -> None:
@@ -200,7 +176,7 @@ def test_a_limb_that_jumps_about_is_found_in_every_frame(problem: Problem) -> No
     rest = np.setdiff1d(np.arange(RIG.joint_count), leg)
     assert found.local_rotations[:, rest] == pytest.approx(motion.local_rotations[:, rest])
     assert found.root_translation == pytest.approx(motion.root_translation)
-    assert joints_off(problem, found) < 0.3 * joints_off(problem, motion)
+    assert joints_off(problem, found, WRONG) < 0.3 * joints_off(problem, motion, WRONG)
     outside = np.r_[0 : WRONG.start, WRONG.stop : FRAMES]
     assert found.local_rotations[outside] == pytest.approx(motion.local_rotations[outside])
 
@@ -221,4 +197,4 @@ def test_some_frames_are_solved_and_their_neighbours_kept(problem: Problem) -> N
     solved = solve_some_frames(problem, motion, WRONG.start, WRONG.stop, ignored, rounds=3)
     outside = np.r_[0 : WRONG.start, WRONG.stop : FRAMES]
     assert solved.local_rotations[outside] == pytest.approx(motion.local_rotations[outside])
-    assert joints_off(problem, solved) < 0.7 * joints_off(problem, motion)
+    assert joints_off(problem, solved, WRONG) < 0.7 * joints_off(problem, motion, WRONG)
