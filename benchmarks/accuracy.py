@@ -90,7 +90,16 @@ def tasks_of(
     """Row, clip, and what measures it."""
     for row in chosen.rows:
         for spec in specs:
-            task = Task(spec, 0, BY_NAME[row.condition], "full", chosen.frames, chosen.packs, chosen.cache)
+            task = Task(
+                spec,
+                0,
+                BY_NAME[row.condition],
+                "full",
+                chosen.frames,
+                chosen.packs,
+                chosen.cache,
+                seed=chosen.seed,
+            )
             if row in BASELINE:
                 from .v2_style.capture import measure_baseline  # torch takes seconds to load
 
@@ -114,6 +123,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--clips", default="", help="names out of clips.json; default all of test families")
     parser.add_argument("--v2", type=Path, help="run folder of the V2-style baseline; left out by default")
     parser.add_argument("--frames", type=int, default=FRAMES, help="a clip, at 24 a second, at most")
+    parser.add_argument("--seed", type=int, default=0, help="of chance; another one needs another --out")
     parser.add_argument("--afresh", action="store_true", help="measure what has been measured already")
     parser.add_argument("--packs", type=Path, default=Path("data/packs"), help="folder of rig packs")
     parser.add_argument(
