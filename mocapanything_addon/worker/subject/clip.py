@@ -29,6 +29,7 @@ from .candidates import (
     likeliest_first,
     moving_candidates,
 )
+from .consensus import overrule_odd_masks
 from .find_again import find_again, seen_labels
 from .follow import (
     Hint,
@@ -389,15 +390,17 @@ def _find(
             evidence, likelihood = Evidence.PLACE, None
         warnings.append(NOT_TOLD_BY_MOTION[evidence])
         starts = [_start(frames, *what_stands_out(frames, cutter, tick(0.5, 0.6)), no_motion, cutter)]
-    odds = follow_masks(frames, starts, cutter, scratch, tick(0.7, 0.9))
+    odds = follow_masks(frames, starts, cutter, scratch, tick(0.7, 0.88))
     if likelihood is not None and len(starts) == 1:
-        again = find_again(frames, odds, starts[0].index, likelihood, cutter, tick(0.9, 0.92))
+        again = find_again(frames, odds, starts[0].index, likelihood, cutter, tick(0.88, 0.9))
         if again:
             seeds = [(index, seen_labels(mask, likelihood.parts(index))) for index, mask in again]
-            labels = follow_subject(frames, likelihood, scratch, tick(0.92, 0.94), seeds)
+            labels = follow_subject(frames, likelihood, scratch, tick(0.9, 0.92), seeds)
             motion = LabelledMotion(likelihood, labels, is_alone=len(candidates) == 1)
             starts += [_seen_start(frames, index, mask, motion, cutter) for index, mask in again]
-            odds = follow_masks(frames, starts, cutter, scratch, tick(0.94, 1.0))
+            odds = follow_masks(frames, starts, cutter, scratch, tick(0.92, 0.94))
+    if likelihood is not None:
+        overrule_odd_masks(frames, odds, likelihood.background, tick(0.94, 1.0))
     masks = _FoundMasks(survey.info, odds, cutter, LEAST_POINTED if pointed else LEAST_AREA)
     boxes = np.full((count, 4), np.nan)
     for index in range(count):

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What looks the same in most frames is the subject in all of them or in none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from video_files import texture
+
+from mocapanything_addon.worker.subject.background import Background
+from mocapanything_addon.worker.subject.consensus import overrule_odd_masks
+from mocapanything_addon.worker.subject.frame_store import FrameStore, OddsStore, Scratch
+
+HEIGHT, WIDTH, COUNT = 120, 200, 20
+SUBJECT, TREE = np.array([200, 50, 40], np.uint8), np.array([40, 90, 40], np.uint8)
+TREE_PLACE = (slice(10, 50), slice(150, 180))
+BODY = (slice(50, 100), slice(20, 60))
+ODD = (4, 5, 6)
+"""Frames whose masks are odd."""
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Scratch]:
+    with Scratch(tmp_path) as made:
+        yield made
+
+
+def arm(index: int) -> tuple[slice, slice]:
+    """Goes up and down, the rest of the subject stands still."""
+    row = 55 + round(15 * np.sin(index))
+    return slice(row, row + 8), slice(60, 90)
+
+
+def film(scratch: Scratch, pan: float = 0.0) -> tuple[FrameStore, list[np.ndarray], Background]:
+    """A subject that moves an arm before a tree, its true masks, and how the camera moves."""
+    wide = texture(HEIGHT, WIDTH + 100, 1, 60, 180)
+    frames = scratch.store("frames", (HEIGHT, WIDTH, 3))
+    masks, to_frame = [], []
+    for index in range(COUNT):
+        shift = round(pan * index)
+        scene, mask = wide.copy(), np.zeros((HEIGHT, WIDTH + 100), bool)
+        scene[TREE_PLACE] = TREE
+        for place in (BODY, arm(index)):
+            scene[place] = SUBJECT
+            mask[place] = True
+        frames.append(np.ascontiguousarray(scene[:, shift : shift + WIDTH]))
+        masks.append(mask[:, shift : shift + WIDTH])
+        to_frame.append(np.array([[1.0, 0.0, -shift], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+    return frames, masks, Background(frames, np.array(to_frame), 1)
+
+
+def odds_of(scratch: Scratch, masks: list[np.ndarray]) -> OddsStore:
+    odds = scratch.odds("odds", HEIGHT, WIDTH)
+    for index, mask in enumerate(masks):
+        odds[index] = np.where(mask, np.float32(6.0), np.float32(-6.0))
+    return odds
+
+
+def voted(frames: FrameStore, odds: OddsStore, background: Background) -> list[np.ndarray]:
+    overrule_odd_masks(frames, odds, background, lambda share: None)
+    return [odds[index] > 0 for index in range(len(frames))]
+
+
+@pytest.mark.parametrize("pan", [0.0, 0.8])
+def test_a_tree_that_few_masks_take_in_is_left_out(scratch: Scratch, pan: float) -> None:
+    frames, masks, background = film(scratch, pan)
+    cut = [mask.copy() for mask in masks]
+    for index in ODD:
+        shift = round(pan * index)
+        cut[index][10:50, 150 - shift : 180 - shift] = True
+    found = voted(frames, odds_of(scratch, cut), background)
+    for index in range(COUNT):
+        assert (found[index] ^ masks[index]).sum() < 0.02 * masks[index].sum(), index
+
+
+def test_a_rump_that_few_masks_lost_is_taken_in(scratch: Scratch) -> None:
+    frames, masks, background = film(scratch)
+    cut = [mask.copy() for mask in masks]
+    for index in ODD:
+        cut[index][70:100, 20:60] = False
+    found = voted(frames, odds_of(scratch, cut), background)
+    assert all((found[index] == masks[index]).all() for index in range(COUNT))
+
+
+def test_what_moves_is_not_voted_on(scratch: Scratch) -> None:
+    """Only few masks hold an arm at one place, and no other frame looks like them there."""
+    frames, masks, background = film(scratch)
+    found = voted(frames, odds_of(scratch, masks), background)
+    assert all((found[index] == masks[index]).all() for index in range(COUNT))
+
+
+def test_where_masks_are_of_two_minds_all_stay_as_they_are(scratch: Scratch) -> None:
+    frames, masks, background = film(scratch)
+    cut = [mask.copy() for mask in masks]
+    for index in range(0, COUNT, 2):
+        cut[index][TREE_PLACE] = True
+    found = voted(frames, odds_of(scratch, cut), background)
+    assert all((found[index] == cut[index]).all() for index in range(COUNT))
+
+
+def test_empty_masks_have_no_vote(scratch: Scratch) -> None:
+    """A subject that was not found for most of the film was there all the same."""
+    frames, masks, background = film(scratch)
+    cut = [mask if index < 7 else np.zeros_like(mask) for index, mask in enumerate(masks)]
+    found = voted(frames, odds_of(scratch, cut), background)
+    assert all((found[index] == masks[index]).all() for index in range(7))
