@@ -45,7 +45,7 @@ from .subjects import Subject, make_subject
 from .teacher_masks import Cut, write_masks
 
 Array = NDArray[np.float64]
-VERSION, MASKS_VERSION = 1, 8
+VERSION, MASKS_VERSION = 1, 9
 """Raised when the same clip would look different, and when the product would cut it out otherwise."""
 WIDTH, HEIGHT = 640, 480
 WINDOW = 256
