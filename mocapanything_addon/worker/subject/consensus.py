@@ -3,7 +3,8 @@
 
 Every frame is cut out on its own, from what the last one held. A tree behind the subject that the network
 takes for a part of it stands there unchanged in frames in which it was left out; a rump that was lost in one
-frame stands there unchanged in others. So the masks vote, wherever a place looks the same.
+frame stands there unchanged in others. So the masks vote, wherever a place looks the same and nothing moves.
+Only frames vote between which the camera stands still: the grey of a road looks the same wherever it is.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .background import Background
 from .follow import CERTAIN
 from .frame_store import FrameStore, OddsStore
+from .likelihood import Likelihood
 
 VOTERS = 16
 """Frames, spread over the shot, that vote on each."""
@@ -37,14 +38,14 @@ Mask = NDArray[np.bool_]
 
 
 def overrule_odd_masks(
-    frames: FrameStore, odds: OddsStore, background: Background, tick: Callable[[float], None]
+    frames: FrameStore, odds: OddsStore, likelihood: Likelihood, tick: Callable[[float], None]
 ) -> None:
     """Change the log odds of every frame where most frames that look the same there have it otherwise.
 
     Args:
         frames: RGB (h, w, 3) at analysis size.
         odds: Log odds of the subject in every frame.
-        background: How the camera moves between frames.
+        likelihood: Of what moves, and the background it moves against.
         tick: Called with the share done.
     """
     count = len(frames)
@@ -54,7 +55,7 @@ def overrule_odd_masks(
     for index in range(count):
         logit = odds[index]
         own = _Voter(index, _look(frames[index]), logit > 0)
-        wrong = _overruled(own, voters, background)
+        wrong = _overruled(own, voters, likelihood)
         odds[index] = np.where(wrong, np.where(own.mask, -OVERRULED, OVERRULED), logit)
         tick((index + 1) / count)
 
@@ -68,35 +69,21 @@ class _Voter:
     """(h, w)."""
 
 
-def _overruled(own: _Voter, voters: Sequence[_Voter], background: Background) -> Mask:
+def _overruled(own: _Voter, voters: Sequence[_Voter], likelihood: Likelihood) -> Mask:
     """(h, w) where the votes are against a frame's mask."""
     against, cast = np.zeros(own.mask.shape, np.float32), np.ones(own.mask.shape, np.float32)
     for voter in voters:
-        if voter.index == own.index:
+        if voter.index == own.index or not likelihood.background.is_still(voter.index, own.index):
             continue
-        look, mask, inside = _as_seen_in(own.index, voter, background)
-        away = cv2.absdiff(look, own.look).max(axis=2).astype(np.float32)
-        same = inside & (cv2.blur(away, (PATCH, PATCH)) <= SAME_LOOK)
-        against += same & (mask != own.mask)
+        lightness, a, b = cv2.split(cv2.absdiff(voter.look, own.look))
+        away = cv2.blur(cv2.max(cv2.max(lightness, a), b).astype(np.float32), (PATCH, PATCH))
+        same = away <= SAME_LOOK
+        against += same & (voter.mask != own.mask)
         cast += same
-    wrong = (cast >= FEWEST) & (against >= MAJORITY * cast)
+    wrong = (cast >= FEWEST) & (against >= MAJORITY * cast) & (likelihood.logit(own.index) <= 0)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(wrong.astype(np.uint8), connectivity=8)
     large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > SPECK * max(1, int(own.mask.sum())))
     return np.asarray(np.isin(parts, large[large > 0]))
-
-
-def _as_seen_in(index: int, voter: _Voter, background: Background) -> tuple[NDArray[np.uint8], Mask, Mask]:
-    """A voter's look and mask where another frame shows the same places, and what of these it shows."""
-    everywhere = np.ones(voter.mask.shape, np.uint8)
-    if background.is_still(voter.index, index):
-        return voter.look, voter.mask, everywhere > 0
-    motion, size = background.motion(voter.index, index), voter.mask.shape[::-1]
-    look = np.asarray(cv2.warpPerspective(voter.look, motion, size), np.uint8)
-    mask, inside = (
-        cv2.warpPerspective(a, motion, size, flags=cv2.INTER_NEAREST) > 0
-        for a in (voter.mask.astype(np.uint8), everywhere)
-    )
-    return look, np.asarray(mask), np.asarray(inside)
 
 
 def _look(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
