@@ -15,6 +15,7 @@ from video_files import creature, texture, write_video
 from mocapanything_addon.fit.clip import SubjectClip
 from mocapanything_addon.jobs.errors import BadInputError, CancelledError
 from mocapanything_addon.jobs.settings import CaptureSettings
+from mocapanything_addon.worker.subject import clip as clip_module
 from mocapanything_addon.worker.subject.clip import make_clip
 from mocapanything_addon.worker.subject.window import cut_window
 
@@ -62,6 +63,15 @@ def write_masks(folder: Path, masks: list[np.ndarray]) -> Path:
     for index, mask in enumerate(masks):
         cv2.imwrite(str(folder / f"{index:05d}.png"), mask)
     return folder
+
+
+@pytest.mark.parametrize(("clicks", "voted"), [((), True), (((60.0, 80.0, 0.0),), False)])
+def test_masks_vote_where_the_user_has_not_pointed(tmp_path, monkeypatch, clicks, voted):
+    asked = []
+    monkeypatch.setattr(clip_module, "overrule_odd_masks", lambda *_: asked.append(True))
+    images, _ = scene(20)
+    capture(write_video(tmp_path / "a.mp4", images), tmp_path / "job", CaptureSettings(clicks=clicks))
+    assert bool(asked) is voted
 
 
 def test_creature_before_a_still_camera(tmp_path):
