@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     specs = [s for s in unseen_clips(chosen.packs) if not chosen.clips or s.name in chosen.clips]
     found: list[Measured] = []
     for row, spec, capture in tasks_of(chosen, specs):
-        path = chosen.out / "results" / row.name / f"{spec.name}.json"
+        path = chosen.out / "results" / f"seed {chosen.seed}" / row.name / f"{spec.name}.json"
         if chosen.afresh or not path.exists():
             capture().save(path)
         found.append(Measured.load(path))
@@ -123,7 +123,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--clips", default="", help="names out of clips.json; default all of test families")
     parser.add_argument("--v2", type=Path, help="run folder of the V2-style baseline; left out by default")
     parser.add_argument("--frames", type=int, default=FRAMES, help="a clip, at 24 a second, at most")
-    parser.add_argument("--seed", type=int, default=0, help="of chance; another one needs another --out")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn by chance")
     parser.add_argument("--afresh", action="store_true", help="measure what has been measured already")
     parser.add_argument("--packs", type=Path, default=Path("data/packs"), help="folder of rig packs")
     parser.add_argument(

@@ -277,12 +277,7 @@ def refine(problem: Problem, found: Track, quality: Quality, progress: Progress)
         begun = motion = solve_whole_clip(problem, motion, progress, rounds=FEWER_ROUNDS)
         cost = _cost(problem, motion, progress)
     motion, cost = revise(
-        problem,
-        motion,
-        cost,
-        progress,
-        passes=PASSES[quality],
-        slow_passes=SLOW_PASSES[quality],
+        problem, motion, cost, progress, passes=PASSES[quality], slow_passes=SLOW_PASSES[quality]
     )
     motion, cost = restarted(
         problem,

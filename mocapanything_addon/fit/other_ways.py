@@ -211,7 +211,7 @@ WAYS: tuple[Way, ...] = (
     from_another_stride,
 )
 FINE_WAYS: tuple[Way, ...] = (from_half_a_stride,)
-"""Lead to what outlines tell from what it was only where they are right to a pixel."""
+"""Left and right look alike: only outlines that are right to a pixel tell whether such a guess is better."""
 SLOW_WAYS: tuple[Way, ...] = (with_limbs_searched,)
 """Take as long as all others together."""
 

@@ -46,13 +46,7 @@ WORTH_ANOTHER = 0.95
 
 
 def revise(
-    problem: Problem,
-    motion: Motion,
-    cost: ClipCost,
-    progress: Progress,
-    *,
-    passes: int,
-    slow_passes: int = 0,
+    problem: Problem, motion: Motion, cost: ClipCost, progress: Progress, *, passes: int, slow_passes: int = 0
 ) -> tuple[Motion, ClipCost]:
     """Try other ways through all costly stretches.
 
@@ -74,13 +68,13 @@ def revise(
         if not stretches:
             break
         known = known_poses(problem.body, motion, frame_costs(cost))
+        ways = WAYS
+        if problem.masks_given:
+            ways += FINE_WAYS
+        if number < slow_passes:
+            ways += SLOW_WAYS
         for done, (first, last) in enumerate(stretches):
             at = number * len(stretches) + done, passes * len(stretches)
-            ways = (
-                *WAYS,
-                *(FINE_WAYS if problem.masks_given else ()),
-                *(SLOW_WAYS if number < slow_passes else ()),
-            )
             motion = _revised(problem, motion, cost, known, strides, ways, first, last, progress, at)
         cost = clip_cost(problem, motion, progress, stage=STAGE, flow_weight=FLOW_WEIGHT)
         if cost.total > WORTH_ANOTHER * before:

@@ -112,6 +112,11 @@ class Background:
         behind = np.asarray(np.rint(seen / cast[..., None]), np.uint8)
         return Vote(np.asarray(1.0 - agreed / cast, np.float32), cast, image[:, :, :3], behind)
 
+    def look(self, index: int) -> NDArray[np.uint8]:
+        """(h, w, 3) a frame as it is compared: slightly blurred Lab."""
+        lab = cv2.cvtColor(self._frames[index], cv2.COLOR_RGB2LAB)
+        return np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.8), np.uint8)
+
     def motion(self, source: int, target: int) -> NDArray[np.float64]:
         """(3, 3) homography from one frame of the shot to another."""
         motion = self._to_frame[target] @ np.linalg.inv(self._to_frame[source])
@@ -146,7 +151,7 @@ class Background:
         return self._images[index]
 
     def _image(self, index: int) -> NDArray[np.uint8]:
-        """(h, w, 4) slightly blurred Lab, then 255."""
-        lab = cv2.GaussianBlur(cv2.cvtColor(self._frames[index], cv2.COLOR_RGB2LAB), (0, 0), 0.8)
+        """(h, w, 4) its look, then 255."""
+        lab = self.look(index)
         full = np.full(lab.shape[:2], 255, np.uint8)
         return np.asarray(cv2.merge([*cv2.split(lab), full]), np.uint8)

@@ -400,7 +400,7 @@ def _find(
             starts += [_seen_start(frames, index, mask, motion, cutter) for index, mask in again]
             odds = follow_masks(frames, starts, cutter, scratch, tick(0.92, 0.94))
     if likelihood is not None and not pointed:  # the user's word for one frame is no odd one
-        overrule_odd_masks(frames, odds, likelihood, tick(0.94, 1.0))
+        overrule_odd_masks(odds, likelihood, tick(0.94, 1.0))
     masks = _FoundMasks(survey.info, odds, cutter, LEAST_POINTED if pointed else LEAST_AREA)
     boxes = np.full((count, 4), np.nan)
     for index in range(count):

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .follow import CERTAIN
-from .frame_store import FrameStore, OddsStore
+from .frame_store import OddsStore
 from .likelihood import Likelihood
+from .parts import at_least
 
 VOTERS = 16
 """Frames, spread over the shot, that vote on each."""
@@ -30,32 +31,31 @@ SAME_LOOK = 4.0
 """Lab levels of 255, mean over PATCH pixels a side, up to which a place looks as it did."""
 PATCH = 5
 SPECK = 0.01
-"""Share of the mask that a part must have to be overruled: rims flicker."""
+"""Share of the usual mask that a part must have to be overruled: rims flicker."""
 OVERRULED = np.float32(CERTAIN)
 """Log odds of what the votes say."""
 
 Mask = NDArray[np.bool_]
 
 
-def overrule_odd_masks(
-    frames: FrameStore, odds: OddsStore, likelihood: Likelihood, tick: Callable[[float], None]
-) -> None:
+def overrule_odd_masks(odds: OddsStore, likelihood: Likelihood, tick: Callable[[float], None]) -> None:
     """Change the log odds of every frame where most frames that look the same there have it otherwise.
 
     Args:
-        frames: RGB (h, w, 3) at analysis size.
-        odds: Log odds of the subject in every frame.
+        odds: Log odds (h, w) of the subject in every frame.
         likelihood: Of what moves, and the background it moves against.
         tick: Called with the share done.
     """
-    count = len(frames)
+    count, look = len(odds), likelihood.background.look
     chosen = np.unique(np.linspace(0, count - 1, VOTERS).astype(int)).tolist()
-    voters = [_Voter(t, _look(frames[t]), odds[t] > 0) for t in chosen]
-    voters = [voter for voter in voters if voter.mask.any()]
+    voters = [_Voter(t, look(t), mask) for t in chosen if (mask := odds[t] > 0).any()]
+    if not voters:
+        return
+    speck = SPECK * float(np.median([voter.mask.sum() for voter in voters]))
     for index in range(count):
         logit = odds[index]
-        own = _Voter(index, _look(frames[index]), logit > 0)
-        wrong = _overruled(own, voters, likelihood)
+        own = _Voter(index, look(index), logit > 0)
+        wrong = at_least(_outvoted(own, voters, likelihood), speck)
         odds[index] = np.where(wrong, np.where(own.mask, -OVERRULED, OVERRULED), logit)
         tick((index + 1) / count)
 
@@ -64,12 +64,12 @@ def overrule_odd_masks(
 class _Voter:
     index: int
     look: NDArray[np.uint8]
-    """(h, w, 3) slightly blurred Lab."""
+    """(h, w, 3) see Background.look."""
     mask: Mask
     """(h, w)."""
 
 
-def _overruled(own: _Voter, voters: Sequence[_Voter], likelihood: Likelihood) -> Mask:
+def _outvoted(own: _Voter, voters: Sequence[_Voter], likelihood: Likelihood) -> Mask:
     """(h, w) where the votes are against a frame's mask."""
     against, cast = np.zeros(own.mask.shape, np.float32), np.ones(own.mask.shape, np.float32)
     for voter in voters:
@@ -80,13 +80,5 @@ def _overruled(own: _Voter, voters: Sequence[_Voter], likelihood: Likelihood) ->
         same = away <= SAME_LOOK
         against += same & (voter.mask != own.mask)
         cast += same
-    wrong = (cast >= FEWEST) & (against >= MAJORITY * cast) & (likelihood.logit(own.index) <= 0)
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(wrong.astype(np.uint8), connectivity=8)
-    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > SPECK * max(1, int(own.mask.sum())))
-    return np.asarray(np.isin(parts, large[large > 0]))
-
-
-def _look(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(h, w, 3) slightly blurred Lab."""
-    lab = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), (0, 0), 0.8)
-    return np.asarray(lab, np.uint8)
+    decided = (cast >= FEWEST) & (against >= MAJORITY * cast)
+    return np.asarray(decided & (likelihood.logit(own.index) <= 0))
